@@ -1,0 +1,3 @@
+//! Adapters of the domain's ports to AWS.
+
+pub mod configuration;

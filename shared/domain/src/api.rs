@@ -1,0 +1,328 @@
+//! The HTTP API's bodies, shared by the functions and by clients.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::catalog::{CatalogImage, CatalogTier};
+use crate::environment::Environment;
+use crate::id::RequestId;
+use crate::image::{ImageReference, Organization, RepositoryName, pull_command};
+use crate::journal::{Digest, Record};
+use crate::policy::{ApprovalTier, Approver, Policy};
+use crate::ports::StoredRequest;
+use crate::request::{Channel, Decision, Failure, Phase, Status, Submission};
+use crate::text::{Comment, Justification, RiskAssessment, TeamName};
+use crate::time::Timestamp;
+
+/// `POST /request`: what is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SubmitRequest {
+    /// An image of Chainguard's catalog: `python`, `python:latest-dev` or `cgr.dev/<organization>/python:latest`.
+    #[schema(example = "python:latest-dev")]
+    pub image: String,
+    /// Another name for the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 128)]
+    pub custom_name: Option<String>,
+    /// Why it is needed; some tiers insist on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000, example = "ML pipeline")]
+    pub justification: Option<String>,
+    /// What could go wrong; some tiers insist on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 4000)]
+    pub risk_assessment: Option<String>,
+    /// The team it is for.
+    #[schema(example = "data-engineering", pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 64)]
+    pub team: String,
+    /// Where it is to run; production unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+}
+
+/// `POST /request`: what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SubmitResponse {
+    /// The request's id.
+    #[schema(value_type = String)]
+    pub request_id: RequestId,
+    /// `approved` for auto-approve, else `pending`.
+    pub status: Status,
+    /// How it is decided.
+    pub approval_tier: ApprovalTier,
+    /// Who may decide; empty for auto-approve.
+    pub approvers: Vec<Approver>,
+    /// Where to go from here.
+    pub links: Links,
+}
+
+/// Where to find a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Links {
+    /// The request.
+    #[serde(rename = "self")]
+    pub this: String,
+    /// Its events.
+    pub events: String,
+}
+
+impl Links {
+    /// Under the API's base address, which may be empty for paths alone.
+    #[must_use]
+    pub fn new(base: &str, id: RequestId) -> Self {
+        let base = base.trim_end_matches('/');
+        Self { this: format!("{base}/request/{id}"), events: format!("{base}/request/{id}/events") }
+    }
+}
+
+impl SubmitResponse {
+    /// The answer to a submission: the same however far the request has come since.
+    #[must_use]
+    pub fn new(submission: &Submission, policy: &Policy, base: &str) -> Self {
+        Self {
+            request_id: submission.id,
+            status: match submission.tier {
+                ApprovalTier::AutoApprove => Status::Approved,
+                ApprovalTier::ManagerApproval | ApprovalTier::SecurityReview => Status::Pending,
+            },
+            approval_tier: submission.tier,
+            approvers: policy.approvers(submission.tier, &submission.team, false),
+            links: Links::new(base, submission.id),
+        }
+    }
+}
+
+/// `PATCH /request/{id}/approve` and `/reject`: what the approver says. A rejection needs a comment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DecisionRequest {
+    /// What the approver says; the reason of a rejection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub comment: Option<String>,
+}
+
+/// A decision as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionView {
+    /// Who: e-mail address.
+    pub approver: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub comment: Option<Comment>,
+    /// Through which door.
+    pub channel: Channel,
+}
+
+impl From<&Decision> for DecisionView {
+    fn from(decision: &Decision) -> Self {
+        Self {
+            approver: decision.approver.email.clone(),
+            at: decision.at,
+            comment: decision.comment.clone(),
+            channel: decision.channel,
+        }
+    }
+}
+
+/// A request as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub request_id: RequestId,
+    /// How far it has come.
+    pub status: Status,
+    /// How many events it has had; grows with every change.
+    pub version: u64,
+    /// Who asked: e-mail address.
+    pub requester: String,
+    /// The image and tag.
+    #[schema(value_type = String, example = "python:latest-dev")]
+    pub image: ImageReference,
+    /// The repository's name in the organisation's registry.
+    #[schema(value_type = String, example = "python")]
+    pub repository: RepositoryName,
+    /// Why it is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub justification: Option<Justification>,
+    /// What could go wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub risk_assessment: Option<RiskAssessment>,
+    /// The team it is for.
+    #[schema(value_type = String)]
+    pub team: TeamName,
+    /// Where it is to run.
+    pub environment: Environment,
+    /// How it is decided.
+    pub approval_tier: ApprovalTier,
+    /// The policy's version at submission.
+    pub policy_version: String,
+    /// The policy's rule that fired.
+    pub policy_rule: String,
+    /// Digest of what was asked; a decision binds to it.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// When it was submitted.
+    #[schema(value_type = String, format = DateTime)]
+    pub submitted_at: Timestamp,
+    /// When a decision is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub sla_at: Option<Timestamp>,
+    /// When it ends undecided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// Who may decide; only while it is pending.
+    pub approvers: Vec<Approver>,
+    /// Who said yes.
+    pub approvals: Vec<DecisionView>,
+    /// Who said no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<DecisionView>,
+    /// Chainguard's id of the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chainguard_repo_id: Option<String>,
+    /// When the image could first be pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub available_at: Option<Timestamp>,
+    /// The line that pulls it; once it is available.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "docker pull cgr.dev/acme/python:latest-dev")]
+    pub pull_command: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Where to find it.
+    pub links: Links,
+}
+
+impl RequestView {
+    /// A stored request as shown by an API at `base`.
+    #[must_use]
+    pub fn new(stored: &StoredRequest, policy: &Policy, organization: &Organization, base: &str) -> Self {
+        let request = &stored.request;
+        let submission = &request.submission;
+        let pending = request.status() == Status::Pending;
+        let (available_at, pull_command) = match &request.phase {
+            Phase::Available { since, .. } => {
+                (Some(*since), Some(pull_command(organization, submission.repository_name(), &submission.image.tag)))
+            }
+            _ => (None, None),
+        };
+        Self {
+            request_id: submission.id,
+            status: request.status(),
+            version: stored.head.sequence,
+            requester: submission.requester.email.clone(),
+            image: submission.image.clone(),
+            repository: submission.repository_name().clone(),
+            justification: submission.justification.clone(),
+            risk_assessment: submission.risk_assessment.clone(),
+            team: submission.team.clone(),
+            environment: submission.environment,
+            approval_tier: submission.tier,
+            policy_version: submission.policy_version.clone(),
+            policy_rule: submission.policy_rule.clone(),
+            digest: submission.digest(),
+            submitted_at: submission.submitted_at,
+            sla_at: submission.sla_at,
+            expires_at: submission.expires_at,
+            approvers: if pending {
+                policy.approvers(submission.tier, &submission.team, request.is_escalated())
+            } else {
+                Vec::new()
+            },
+            approvals: request.approvals.iter().map(DecisionView::from).collect(),
+            rejection: match &request.phase {
+                Phase::Rejected { decision } => Some(decision.into()),
+                _ => None,
+            },
+            chainguard_repo_id: request.repository().map(|repository| repository.id.clone()),
+            available_at,
+            pull_command,
+            failure: match &request.phase {
+                Phase::Failed { failure, .. } => Some(failure.clone()),
+                _ => None,
+            },
+            links: Links::new(base, submission.id),
+        }
+    }
+}
+
+/// `GET /requests`: a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestList {
+    /// Newest first.
+    pub requests: Vec<RequestView>,
+    /// Where the next page starts; absent at the end. A page may be short, even empty, and yet not the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// `GET /request/{id}/events`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventList {
+    /// In order from the first.
+    pub events: Vec<Record>,
+    /// Whether the records' hashes form an unbroken chain.
+    pub chain_intact: bool,
+}
+
+/// An image of the catalog as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CatalogEntry {
+    /// What to ask for.
+    #[schema(value_type = String, example = "python")]
+    pub name: RepositoryName,
+    /// Its tier.
+    pub catalog_tier: CatalogTier,
+    /// What it is called elsewhere.
+    pub aliases: Vec<String>,
+    /// Tags that are kept up to date.
+    pub active_tags: Vec<String>,
+    /// Whether the organisation has a repository of this name.
+    pub in_organization: bool,
+}
+
+impl CatalogEntry {
+    /// An image as shown.
+    #[must_use]
+    pub fn new(image: &CatalogImage, in_organization: bool) -> Self {
+        Self {
+            name: image.name.clone(),
+            catalog_tier: image.catalog_tier,
+            aliases: image.aliases.clone(),
+            active_tags: image.active_tags.clone(),
+            in_organization,
+        }
+    }
+}
+
+/// `GET /catalog`: what fits, best first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CatalogList {
+    /// At most `limit` images.
+    pub images: Vec<CatalogEntry>,
+    /// How many fit in all.
+    pub total: usize,
+    /// When the catalog was fetched from Chainguard.
+    #[schema(value_type = String, format = DateTime)]
+    pub fetched_at: Timestamp,
+}

@@ -1,0 +1,11 @@
+//! What every function's `main` needs, so that it is a line: environment, logging, the HTTP edge, batch responses.
+
+pub mod batch;
+pub mod clock;
+pub mod environment;
+pub mod function;
+pub mod http;
+pub mod http_client;
+pub mod logging;
+pub mod policy;
+pub mod problem;

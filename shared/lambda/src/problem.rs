@@ -1,0 +1,118 @@
+//! From the domain's errors to problems: the one place where an error becomes HTTP.
+
+use domain::execute::ExecuteError;
+use domain::lifecycle::Rejection;
+use domain::ports::{CommitError, PortError};
+use domain::problem::{Problem, ProblemType};
+use domain::request::Refusal;
+
+use crate::batch::chain;
+
+/// Seconds after which a client may try again when something behind us does not answer.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// What a handler returns instead of an answer. A newtype, so that errors of the domain convert into it by `?`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError(pub Problem);
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<Rejection> for ApiError {
+    fn from(rejection: Rejection) -> Self {
+        let kind = match &rejection {
+            Rejection::NotFound => ProblemType::RequestNotFound,
+            Rejection::AlreadyDecided { .. } => ProblemType::AlreadyDecided,
+            Rejection::WrongStatus { .. } | Rejection::AlreadySubmitted | Rejection::NotDue => ProblemType::WrongStatus,
+            Rejection::LeaseHeld { .. } | Rejection::LeaseLost => ProblemType::Conflict,
+            Rejection::OwnRequest => ProblemType::OwnRequest,
+            Rejection::NotAnApprover { .. } => ProblemType::NotAnApprover,
+            Rejection::ApprovedByYouAlready => ProblemType::ApprovedByYouAlready,
+            Rejection::ChannelNotAllowed { .. } => ProblemType::ChannelNotAllowed,
+            Rejection::ReasonMissing => ProblemType::ReasonRequired,
+            Rejection::NotTheRequester => ProblemType::NotTheRequester,
+            Rejection::NotAnAdministrator => ProblemType::NotAnAdministrator,
+        };
+        Self(Problem::new(kind, sentence(&rejection.to_string())))
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let detail = sentence(&refusal.to_string());
+        Self(match refusal {
+            Refusal::Denied(_) => Problem::new(ProblemType::DeniedByPolicy, detail),
+            Refusal::MissingFields { missing, .. } => {
+                let fields: Vec<&str> = missing.iter().map(|field| field.as_str()).collect();
+                Problem::new(ProblemType::FieldRequiredByTier, detail).about_field(fields.join(", "))
+            }
+        })
+    }
+}
+
+impl From<PortError> for ApiError {
+    fn from(error: PortError) -> Self {
+        tracing::error!(error = %chain(&error), "failed to answer: {error}");
+        Self(if error.retryable {
+            Problem::new(ProblemType::ServiceUnavailable, "A service behind this one does not answer. Try again.")
+                .retry_after(RETRY_AFTER_SECONDS)
+        } else {
+            Problem::new(ProblemType::InternalError, "Something went wrong here. The log says what.")
+        })
+    }
+}
+
+impl From<CommitError> for ApiError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::VersionConflict => Self(
+                Problem::new(ProblemType::Conflict, "The request was changed at the same time. Read it and try again.")
+                    .retry_after(1),
+            ),
+            CommitError::NameTaken { holder } => Self(
+                Problem::new(
+                    ProblemType::DuplicateRequest,
+                    format!(
+                        "{holder} is about the same repository. Follow it, or ask under another name with `customName`."
+                    ),
+                )
+                .about_request(holder),
+            ),
+            CommitError::KeyUsed { request, .. } => Self(
+                Problem::new(
+                    ProblemType::IdempotencyKeyReused,
+                    format!(
+                        "This Idempotency-Key was used for {request}, which asked for something else. Take a new key."
+                    ),
+                )
+                .about_request(request),
+            ),
+            CommitError::QuotaExceeded => {
+                Self(Problem::new(ProblemType::RateLimitExceeded, "Your rate limit is reached. Wait, then try again."))
+            }
+            CommitError::Port(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExecuteError> for ApiError {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Rejected(rejection) => rejection.into(),
+            ExecuteError::Commit(error) => error.into(),
+            ExecuteError::Port(error) => error.into(),
+        }
+    }
+}
+
+/// With a capital letter and a full stop: what people read.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let stop = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{stop}", characters.as_str())
+}
