@@ -1,4 +1,4 @@
-//! EventBridge event patterns: which events a rule, a stream filter or a queue filter lets through.
+//! `EventBridge` event patterns: which events a rule, a stream filter or a queue filter lets through.
 //!
 //! The language is that of the EventBridge user guide, "Comparison operators for use in event patterns"; where the guide
 //! is silent this follows [event-ruler](https://github.com/aws/event-ruler), the library that EventBridge runs:
@@ -52,10 +52,8 @@ impl Pattern {
         let fields = Fields::of(event);
         event.is_object()
             && self.branches.iter().any(|branch| {
-                let leaves: Vec<_> = branch
-                    .iter()
-                    .map(|(path, operators)| (path.as_str(), operators.as_slice()))
-                    .collect();
+                let leaves: Vec<_> =
+                    branch.iter().map(|(path, operators)| (path.as_str(), operators.as_slice())).collect();
                 holds(&leaves, &fields, &Membership::default())
             })
     }
@@ -80,7 +78,5 @@ fn holds(leaves: &[(&str, &[Operator])], fields: &Fields<'_>, settled: &Membersh
     if absent && operators.iter().any(Operator::is_absence) {
         return holds(rest, fields, settled);
     }
-    settlements
-        .iter()
-        .any(|settlement| holds(rest, fields, settlement))
+    settlements.iter().any(|settlement| holds(rest, fields, settlement))
 }

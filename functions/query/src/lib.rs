@@ -1,1 +1,63 @@
-//! Placeholder.
+//! The routes that only read.
+
+pub mod read;
+
+use aws::configuration::Configuration;
+use aws::store::Store;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use domain::image::Organization;
+use domain::problem::{Problem, ProblemType};
+use lambda::catalog::CatalogCache;
+use lambda::clock::SystemClock;
+use lambda::environment::{ConfigurationError, Environment};
+use lambda::function::{Error, Function};
+use lambda::http::{self, Answer, Call};
+use lambda::problem::ApiError;
+
+use crate::read::{Settings, list_events, list_requests, openapi, search_catalog, show_request};
+
+/// The function.
+#[derive(Debug)]
+pub struct Query {
+    store: Store,
+    catalog: CatalogCache,
+    settings: Settings,
+}
+
+impl Function for Query {
+    type Event = ApiGatewayV2httpRequest;
+    type Output = ApiGatewayV2httpResponse;
+    const NAME: &'static str = "query";
+
+    fn from_environment(environment: &Environment, aws: &Configuration) -> Result<Self, ConfigurationError> {
+        let requests_table = environment.required("REQUESTS_TABLE")?.to_owned();
+        let journal_table = environment.required("JOURNAL_TABLE")?.to_owned();
+        Ok(Self {
+            store: Store::new(aws, requests_table, Some(journal_table)),
+            catalog: CatalogCache::default(),
+            settings: Settings {
+                organization: environment.parsed::<Organization>("ORGANIZATION")?,
+                public_url: environment.optional("PUBLIC_URL").unwrap_or_default().to_owned(),
+                policy: lambda::policy::load(environment)?,
+            },
+        })
+    }
+
+    async fn handle(&self, event: Self::Event) -> Result<Self::Output, Error> {
+        Ok(http::answer(Self::NAME, event, |call| self.dispatch(call)).await)
+    }
+}
+
+impl Query {
+    async fn dispatch(&self, call: Call) -> Result<Answer, ApiError> {
+        let (store, settings) = (&self.store, &self.settings);
+        match call.route() {
+            "GET /request/{id}" => show_request(store, settings, &call).await,
+            "GET /request/{id}/events" => list_events(store, &call).await,
+            "GET /requests" => list_requests(store, settings, &call).await,
+            "GET /catalog" => search_catalog(store, &self.catalog, &SystemClock, &call).await,
+            "GET /openapi.json" => Ok(openapi()),
+            _ => Err(Problem::new(ProblemType::RouteNotFound, "There is nothing at this path.").into()),
+        }
+    }
+}

@@ -24,11 +24,7 @@ impl Membership {
     pub(super) fn with(&self, other: &Self) -> Option<Self> {
         let mut both = self.clone();
         for (array, element) in &other.0 {
-            if both
-                .0
-                .insert(*array, *element)
-                .is_some_and(|before| before != *element)
-            {
+            if both.0.insert(*array, *element).is_some_and(|before| before != *element) {
                 return None;
             }
         }
@@ -44,16 +40,11 @@ impl Membership {
 
 impl<'e> Fields<'e> {
     pub(super) fn of(event: &'e Value) -> Self {
-        let mut walk = Walk {
-            by_path: BTreeMap::new(),
-            arrays: 0,
-        };
+        let mut walk = Walk { by_path: BTreeMap::new(), arrays: 0 };
         if event.is_object() {
             walk.visit("", event, &Membership::default());
         }
-        Self {
-            by_path: walk.by_path,
-        }
+        Self { by_path: walk.by_path }
     }
 
     pub(super) fn named(&self, path: &str) -> impl Iterator<Item = &Field<'e>> {
@@ -63,11 +54,7 @@ impl<'e> Fields<'e> {
 
 /// The dotted path of a field below `parent`.
 pub(super) fn join(parent: &str, name: &str) -> String {
-    if parent.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{parent}.{name}")
-    }
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
 }
 
 struct Walk<'e> {
@@ -99,10 +86,7 @@ impl<'e> Walk<'e> {
                 .by_path
                 .entry(path.to_owned())
                 .or_default()
-                .push(Field {
-                    value: leaf,
-                    membership: membership.clone(),
-                }),
+                .push(Field { value: leaf, membership: membership.clone() }),
         }
     }
 }

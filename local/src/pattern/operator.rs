@@ -40,27 +40,19 @@ impl Operator {
             Self::EqualsNumber(wanted) => {
                 matches!(value, Value::Number(number) if same_number(number, wanted))
             }
-            Self::EqualsIgnoreCase(wanted) => {
-                text(value).is_some_and(|text| text.to_lowercase() == *wanted)
-            }
+            Self::EqualsIgnoreCase(wanted) => text(value).is_some_and(|text| text.to_lowercase() == *wanted),
             Self::Prefix(prefix) => text(value).is_some_and(|text| text.starts_with(prefix)),
-            Self::PrefixIgnoreCase(prefix) => {
-                text(value).is_some_and(|text| text.to_lowercase().starts_with(prefix))
-            }
+            Self::PrefixIgnoreCase(prefix) => text(value).is_some_and(|text| text.to_lowercase().starts_with(prefix)),
             Self::Suffix(suffix) => text(value).is_some_and(|text| text.ends_with(suffix)),
-            Self::SuffixIgnoreCase(suffix) => {
-                text(value).is_some_and(|text| text.to_lowercase().ends_with(suffix))
-            }
+            Self::SuffixIgnoreCase(suffix) => text(value).is_some_and(|text| text.to_lowercase().ends_with(suffix)),
             Self::Wildcard(wildcard) => text(value).is_some_and(|text| wildcard.matches(text)),
             Self::Numeric(comparisons) => value.as_f64().is_some_and(|number| {
                 number.abs() <= NUMERIC_LIMIT
-                    && comparisons
-                        .iter()
-                        .all(|(comparison, bound)| comparison.holds(number, *bound))
+                    && comparisons.iter().all(|(comparison, bound)| comparison.holds(number, *bound))
             }),
-            Self::Cidr(range) => text(value)
-                .and_then(|text| text.parse().ok())
-                .is_some_and(|address| range.contains(address)),
+            Self::Cidr(range) => {
+                text(value).and_then(|text| text.parse().ok()).is_some_and(|address| range.contains(address))
+            }
             Self::Exists => true,
             Self::Absent => false,
             Self::AnythingBut(excluded) => !excluded.iter().any(|operator| operator.holds(value)),
@@ -157,15 +149,9 @@ impl Wildcard {
                 },
                 other => other,
             };
-            after_each_star
-                .last_mut()
-                .unwrap_or(&mut start)
-                .push(literal);
+            after_each_star.last_mut().unwrap_or(&mut start).push(literal);
         }
-        Ok(Self {
-            start,
-            after_each_star,
-        })
+        Ok(Self { start, after_each_star })
     }
 
     fn matches(&self, text: &str) -> bool {
@@ -200,18 +186,15 @@ impl AddressRange {
         let bits: u32 = bits.parse().ok()?;
         let first = address.parse().ok()?;
         let last = match first {
-            IpAddr::V4(address) if bits < u32::BITS => {
-                IpAddr::V4((address.to_bits() | (u32::MAX >> bits)).into())
-            }
-            IpAddr::V6(address) if bits < u128::BITS => {
-                IpAddr::V6((address.to_bits() | (u128::MAX >> bits)).into())
-            }
+            IpAddr::V4(address) if bits < u32::BITS => IpAddr::V4((address.to_bits() | (u32::MAX >> bits)).into()),
+            IpAddr::V6(address) if bits < u128::BITS => IpAddr::V6((address.to_bits() | (u128::MAX >> bits)).into()),
             IpAddr::V4(_) | IpAddr::V6(_) => return None,
         };
         Some(Self { first, last })
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        self.first.is_ipv4() == address.is_ipv4() && (self.first..=self.last).contains(&address)
+        // Addresses are ordered by family first, so no range has any of the other one.
+        (self.first..=self.last).contains(&address)
     }
 }

@@ -9,6 +9,8 @@ use super::operator::{AddressRange, Comparison, NUMERIC_LIMIT, Operator, Wildcar
 /// The combinations that `$or` may multiply a pattern to.
 const COMBINATIONS: usize = 1000;
 
+const OR: &str = "$or";
+
 /// Names that EventBridge keeps for operators, and so refuses as field names below `$or`.
 const RESERVED_BELOW_OR: &[&str] = &[
     "exactly",
@@ -100,11 +102,7 @@ struct Position {
 
 impl Position {
     fn root() -> Self {
-        Self {
-            json_path: "$".to_owned(),
-            field: String::new(),
-            below_or: false,
-        }
+        Self { json_path: "$".to_owned(), field: String::new(), below_or: false }
     }
 
     fn field(&self, name: &str) -> Self {
@@ -116,82 +114,52 @@ impl Position {
     }
 
     fn alternative(&self, index: usize) -> Self {
-        Self {
-            json_path: format!("{}.$or[{index}]", self.json_path),
-            field: self.field.clone(),
-            below_or: true,
-        }
+        Self { json_path: format!("{}.$or[{index}]", self.json_path), field: self.field.clone(), below_or: true }
     }
 }
 
 /// Adds what an object of the pattern asks for to each branch.
-fn object(
-    fields: &Map<String, Value>,
-    at: &Position,
-    mut branches: Vec<Branch>,
-) -> Result<Vec<Branch>, PatternError> {
+fn object(fields: &Map<String, Value>, at: &Position, mut branches: Vec<Branch>) -> Result<Vec<Branch>, PatternError> {
     if fields.is_empty() {
         return Err(problem(&at.json_path, PatternProblem::EmptyObject));
     }
-    for (name, value) in fields {
-        if name == "$or" {
-            branches = alternatives(value, at, &branches)?;
-            continue;
-        }
+    for (name, value) in fields.iter().filter(|(name, _)| *name != OR) {
         let inner = at.field(name);
         if at.below_or && RESERVED_BELOW_OR.contains(&name.as_str()) {
-            return Err(problem(
-                &inner.json_path,
-                PatternProblem::ReservedName(name.clone()),
-            ));
+            return Err(problem(&inner.json_path, PatternProblem::ReservedName(name.clone())));
         }
         match value {
             Value::Object(members) => branches = object(members, &inner, branches)?,
             Value::Array(values) => {
                 let operators = operators(values, &inner.json_path)?;
                 for branch in &mut branches {
-                    if branch
-                        .insert(inner.field.clone(), operators.clone())
-                        .is_some()
-                    {
-                        return Err(problem(
-                            &inner.json_path,
-                            PatternProblem::DuplicateField(inner.field),
-                        ));
+                    if branch.insert(inner.field.clone(), operators.clone()).is_some() {
+                        return Err(problem(&inner.json_path, PatternProblem::DuplicateField(inner.field)));
                     }
                 }
             }
             _ => {
-                return Err(problem(
-                    &inner.json_path,
-                    PatternProblem::NeitherObjectNorList,
-                ));
+                return Err(problem(&inner.json_path, PatternProblem::NeitherObjectNorList));
             }
         }
     }
-    Ok(branches)
+    // Last, so that a field given twice is reported where it is given again.
+    match fields.get(OR) {
+        Some(value) => alternatives(value, at, &branches),
+        None => Ok(branches),
+    }
 }
 
-fn alternatives(
-    value: &Value,
-    at: &Position,
-    branches: &[Branch],
-) -> Result<Vec<Branch>, PatternError> {
+fn alternatives(value: &Value, at: &Position, branches: &[Branch]) -> Result<Vec<Branch>, PatternError> {
     let wrong = || problem(&format!("{}.$or", at.json_path), PatternProblem::Or);
-    let alternatives = value
-        .as_array()
-        .filter(|list| list.len() >= 2)
-        .ok_or_else(wrong)?;
+    let alternatives = value.as_array().filter(|list| list.len() >= 2).ok_or_else(wrong)?;
     let mut multiplied = Vec::new();
     for (index, alternative) in alternatives.iter().enumerate() {
         let position = at.alternative(index);
         let fields = alternative.as_object().ok_or_else(wrong)?;
         multiplied.extend(object(fields, &position, branches.to_vec())?);
         if multiplied.len() > COMBINATIONS {
-            return Err(problem(
-                &position.json_path,
-                PatternProblem::TooManyCombinations,
-            ));
+            return Err(problem(&position.json_path, PatternProblem::TooManyCombinations));
         }
     }
     Ok(multiplied)
@@ -210,9 +178,7 @@ fn operators(values: &[Value], path: &str) -> Result<Vec<Operator>, PatternError
                 Value::Object(operator) => self::operator(operator, &path),
                 Value::Number(number) => Ok(Operator::EqualsNumber(number.clone())),
                 Value::Array(_) => Err(problem(&path, PatternProblem::NestedList)),
-                Value::String(_) | Value::Bool(_) | Value::Null => {
-                    Ok(Operator::Equals(value.clone()))
-                }
+                Value::String(_) | Value::Bool(_) | Value::Null => Ok(Operator::Equals(value.clone())),
             }
         })
         .collect()
@@ -222,42 +188,21 @@ fn operator(operator: &Map<String, Value>, path: &str) -> Result<Operator, Patte
     let (name, operand) = only_entry(operator, path)?;
     let path = format!("{path}.{name}");
     match name {
-        "prefix" => affix(
-            operand,
-            &path,
-            name,
-            Operator::Prefix,
-            Operator::PrefixIgnoreCase,
-        ),
-        "suffix" => affix(
-            operand,
-            &path,
-            name,
-            Operator::Suffix,
-            Operator::SuffixIgnoreCase,
-        ),
+        "prefix" => affix(operand, &path, name, Operator::Prefix, Operator::PrefixIgnoreCase),
+        "suffix" => affix(operand, &path, name, Operator::Suffix, Operator::SuffixIgnoreCase),
         "equals-ignore-case" => string(operand, &path, name).map(ignoring_case),
         "wildcard" => string(operand, &path, name).and_then(|text| wildcard(text, &path)),
         "anything-but" => anything_but(operand, &path).map(Operator::AnythingBut),
         "numeric" => numeric(operand, &path).map(Operator::Numeric),
-        "cidr" => AddressRange::parse(string(operand, &path, name)?)
-            .map(Operator::Cidr)
-            .ok_or_else(|| {
-                operand_problem(
-                    &path,
-                    name,
-                    "an address block such as \"10.0.0.0/24\" or \"2001:db8::/32\"",
-                )
-            }),
+        "cidr" => AddressRange::parse(string(operand, &path, name)?).map(Operator::Cidr).ok_or_else(|| {
+            operand_problem(&path, name, "an address block such as \"10.0.0.0/24\" or \"2001:db8::/32\"")
+        }),
         "exists" => match operand {
             Value::Bool(true) => Ok(Operator::Exists),
             Value::Bool(false) => Ok(Operator::Absent),
             _ => Err(operand_problem(&path, name, "true or false")),
         },
-        unknown => Err(problem(
-            &path,
-            PatternProblem::UnknownOperator(unknown.to_owned()),
-        )),
+        unknown => Err(problem(&path, PatternProblem::UnknownOperator(unknown.to_owned()))),
     }
 }
 
@@ -276,10 +221,7 @@ fn affix(
     if inner == "equals-ignore-case" {
         string(operand, &path, inner).map(|text| ignoring_case(text.to_lowercase()))
     } else {
-        Err(problem(
-            &path,
-            PatternProblem::UnknownOperator(format!("{name}/{inner}")),
-        ))
+        Err(problem(&path, PatternProblem::UnknownOperator(format!("{name}/{inner}"))))
     }
 }
 
@@ -308,18 +250,13 @@ fn anything_but(operand: &Value, path: &str) -> Result<Vec<Operator>, PatternErr
         .iter()
         .map(|value| match value {
             Value::String(text) => build(text, &path),
-            _ => Err(operand_problem(
-                &path,
-                inner,
-                "a string or a list of strings",
-            )),
+            _ => Err(operand_problem(&path, inner, "a string or a list of strings")),
         })
         .collect()
 }
 
 fn anything_but_values(values: &[Value], path: &str) -> Result<Vec<Operator>, PatternError> {
-    let expected =
-        "a string, a number, a list of only strings or a list of only numbers, or one operator";
+    let expected = "a string, a number, a list of only strings or a list of only numbers, or one operator";
     let wrong = || operand_problem(path, "anything-but", expected);
     if values.is_empty() {
         return Err(problem(path, PatternProblem::EmptyList));
@@ -330,9 +267,7 @@ fn anything_but_values(values: &[Value], path: &str) -> Result<Vec<Operator>, Pa
         values
             .iter()
             .map(|value| match value {
-                Value::Number(number) if in_limit(number).is_some() => {
-                    Ok(Operator::EqualsNumber(number.clone()))
-                }
+                Value::Number(number) if in_limit(number).is_some() => Ok(Operator::EqualsNumber(number.clone())),
                 _ => Err(wrong()),
             })
             .collect()
@@ -342,16 +277,15 @@ fn anything_but_values(values: &[Value], path: &str) -> Result<Vec<Operator>, Pa
 /// One comparison, or a lower bound followed by an upper one.
 fn numeric(operand: &Value, path: &str) -> Result<Vec<(Comparison, f64)>, PatternError> {
     let wrong = |expected| operand_problem(path, "numeric", expected);
-    let expected = "one comparison such as [\">\", 0], or a lower bound and then an upper one such as [\">\", 0, \"<=\", 5]";
+    let expected =
+        "one comparison such as [\">\", 0], or a lower bound and then an upper one such as [\">\", 0, \"<=\", 5]";
     let list = operand.as_array().ok_or_else(|| wrong(expected))?;
     let comparisons: Vec<_> = list
         .chunks(2)
         .map(|pair| match pair {
             [Value::String(name), Value::Number(bound)] => {
-                let comparison = Comparison::named(name)
-                    .ok_or_else(|| wrong("the comparisons =, <, <=, > and >="))?;
-                let bound =
-                    in_limit(bound).ok_or_else(|| wrong("numbers between -5.0e9 and 5.0e9"))?;
+                let comparison = Comparison::named(name).ok_or_else(|| wrong("the comparisons =, <, <=, > and >="))?;
+                let bound = in_limit(bound).ok_or_else(|| wrong("numbers between -5.0e9 and 5.0e9"))?;
                 Ok((comparison, bound))
             }
             _ => Err(wrong(expected)),
@@ -363,33 +297,28 @@ fn numeric(operand: &Value, path: &str) -> Result<Vec<(Comparison, f64)>, Patter
             (Comparison::Greater | Comparison::GreaterOrEqual, low),
             (Comparison::Less | Comparison::LessOrEqual, high),
         ] if low < high => Ok(comparisons),
-        [
-            (Comparison::Greater | Comparison::GreaterOrEqual, _),
-            (Comparison::Less | Comparison::LessOrEqual, _),
-        ] => Err(wrong("a lower bound that is less than the upper one")),
+        [(Comparison::Greater | Comparison::GreaterOrEqual, _), (Comparison::Less | Comparison::LessOrEqual, _)] => {
+            Err(wrong("a lower bound that is less than the upper one"))
+        }
         _ => Err(wrong(expected)),
     }
 }
 
 fn in_limit(number: &Number) -> Option<f64> {
-    number
-        .as_f64()
-        .filter(|number| number.abs() <= NUMERIC_LIMIT)
+    number.as_f64().filter(|number| number.abs() <= NUMERIC_LIMIT)
 }
 
 fn wildcard(text: &str, path: &str) -> Result<Operator, PatternError> {
-    Wildcard::parse(text)
-        .map(Operator::Wildcard)
-        .map_err(|fault| {
-            operand_problem(
-                path,
-                "wildcard",
-                match fault {
-                    WildcardFault::ConsecutiveStars => "no two * in a row",
-                    WildcardFault::Escape => "a backslash only before * or another backslash",
-                },
-            )
-        })
+    Wildcard::parse(text).map(Operator::Wildcard).map_err(|fault| {
+        operand_problem(
+            path,
+            "wildcard",
+            match fault {
+                WildcardFault::ConsecutiveStars => "no two * in a row",
+                WildcardFault::Escape => "a backslash only before * or another backslash",
+            },
+        )
+    })
 }
 
 fn ignoring_case(text: &str) -> Operator {
@@ -397,29 +326,18 @@ fn ignoring_case(text: &str) -> Operator {
 }
 
 fn non_empty(text: &str, path: &str, name: &str) -> Result<String, PatternError> {
-    if text.is_empty() {
-        Err(operand_problem(path, name, "a string that is not empty"))
-    } else {
-        Ok(text.to_owned())
-    }
+    if text.is_empty() { Err(operand_problem(path, name, "a string that is not empty")) } else { Ok(text.to_owned()) }
 }
 
 fn string<'v>(operand: &'v Value, path: &str, name: &str) -> Result<&'v str, PatternError> {
-    operand
-        .as_str()
-        .ok_or_else(|| operand_problem(path, name, "a string"))
+    operand.as_str().ok_or_else(|| operand_problem(path, name, "a string"))
 }
 
 fn one_or_more(operand: &Value) -> &[Value] {
-    operand
-        .as_array()
-        .map_or_else(|| std::slice::from_ref(operand), Vec::as_slice)
+    operand.as_array().map_or_else(|| std::slice::from_ref(operand), Vec::as_slice)
 }
 
-fn only_entry<'v>(
-    object: &'v Map<String, Value>,
-    path: &str,
-) -> Result<(&'v str, &'v Value), PatternError> {
+fn only_entry<'v>(object: &'v Map<String, Value>, path: &str) -> Result<(&'v str, &'v Value), PatternError> {
     let mut entries = object.iter();
     match (entries.next(), entries.next()) {
         (Some((name, operand)), None) => Ok((name, operand)),
@@ -428,18 +346,9 @@ fn only_entry<'v>(
 }
 
 fn problem(path: &str, problem: PatternProblem) -> PatternError {
-    PatternError {
-        path: path.to_owned(),
-        problem,
-    }
+    PatternError { path: path.to_owned(), problem }
 }
 
 fn operand_problem(path: &str, operator: &str, expected: &'static str) -> PatternError {
-    problem(
-        path,
-        PatternProblem::Operand {
-            operator: operator.to_owned(),
-            expected,
-        },
-    )
+    problem(path, PatternProblem::Operand { operator: operator.to_owned(), expected })
 }

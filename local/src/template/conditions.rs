@@ -2,36 +2,28 @@
 
 use serde_json::Value;
 
+use super::Resource;
 use super::error::TemplateError;
 use super::evaluate::{Scope, text};
 use super::yaml::{index, key};
-use super::Resource;
 
 impl Scope<'_> {
     /// Whether a resource's condition, if it has one, holds.
     pub(super) fn exists(self, logical_id: &str, resource: &Resource) -> Result<bool, TemplateError> {
-        resource.condition.as_ref().map_or(Ok(true), |condition| {
-            self.condition(&format!("Resources.{logical_id}.Condition"), condition)
-        })
+        resource
+            .condition
+            .as_ref()
+            .map_or(Ok(true), |condition| self.condition(&format!("Resources.{logical_id}.Condition"), condition))
     }
 
     /// Whether the named condition holds.
     pub(super) fn condition(self, path: &str, name: &str) -> Result<bool, TemplateError> {
-        let definition = self
-            .template
-            .conditions
-            .get(name)
-            .ok_or_else(|| self.unknown(path, "condition", name))?;
-        self.within(path, "condition", name, |scope| {
-            scope.holds(&key("Conditions", name), definition)
-        })
+        let definition = self.template.conditions.get(name).ok_or_else(|| self.unknown(path, "condition", name))?;
+        self.within(path, "condition", name, |scope| scope.holds(&key("Conditions", name), definition))
     }
 
     fn holds(self, path: &str, raw: &Value) -> Result<bool, TemplateError> {
-        let call = raw
-            .as_object()
-            .filter(|members| members.len() == 1)
-            .and_then(|members| members.iter().next());
+        let call = raw.as_object().filter(|members| members.len() == 1).and_then(|members| members.iter().next());
         let Some((name, argument)) = call else {
             return Err(self.malformed(path, "a condition is one function"));
         };
@@ -56,11 +48,7 @@ impl Scope<'_> {
     }
 
     fn all_hold(self, path: &str, arguments: &[Value]) -> Result<Vec<bool>, TemplateError> {
-        arguments
-            .iter()
-            .enumerate()
-            .map(|(position, argument)| self.holds(&index(path, position), argument))
-            .collect()
+        arguments.iter().enumerate().map(|(position, argument)| self.holds(&index(path, position), argument)).collect()
     }
 
     /// Scalars are compared as texts: a parameter is always a text, whatever it is compared with.

@@ -25,7 +25,7 @@ impl fmt::Display for Location {
 /// A template that cannot be read, or that asks for something that one process cannot do.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// Not the YAML that CloudFormation reads.
+    /// Not the YAML that `CloudFormation` reads.
     #[error("line {line}: {problem}")]
     Yaml {
         /// The line, from 1.
@@ -33,7 +33,7 @@ pub enum TemplateError {
         /// What is wrong there.
         problem: String,
     },
-    /// A value that CloudFormation would not accept there.
+    /// A value that `CloudFormation` would not accept there.
     #[error("{at}: {problem}")]
     Malformed {
         /// Where.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::Template;
 use super::error::{Location, TemplateError};
 use super::names::{ACCOUNT, PARTITION, REGION, STACK, URL_SUFFIX};
 use super::system::Ignored;
 use super::yaml::{index, key};
-use super::Template;
 
 /// What an evaluation may look at.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ pub(super) fn intrinsic(value: &Value) -> Option<(&str, &Value)> {
     }
 }
 
-/// A scalar as the text that CloudFormation makes of it.
+/// A scalar as the text that `CloudFormation` makes of it.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -51,13 +51,12 @@ pub(super) fn text(value: &Value) -> Option<String> {
 pub(super) type Found = Option<(String, Value)>;
 
 impl<'t> Scope<'t> {
-    pub(super) fn new(template: &'t Template, parameters: &'t BTreeMap<String, Value>, ignored: &'t RefCell<Vec<Ignored>>) -> Self {
-        Self {
-            template,
-            parameters,
-            ignored,
-            trail: None,
-        }
+    pub(super) fn new(
+        template: &'t Template,
+        parameters: &'t BTreeMap<String, Value>,
+        ignored: &'t RefCell<Vec<Ignored>>,
+    ) -> Self {
+        Self { template, parameters, ignored, trail: None }
     }
 
     /// Notes that this part of the template changes nothing here.
@@ -70,25 +69,15 @@ impl<'t> Scope<'t> {
     }
 
     pub(super) fn malformed(self, path: &str, problem: impl Into<String>) -> TemplateError {
-        TemplateError::Malformed {
-            at: self.locate(path),
-            problem: problem.into(),
-        }
+        TemplateError::Malformed { at: self.locate(path), problem: problem.into() }
     }
 
     pub(super) fn refused(self, path: &str, reason: impl Into<String>) -> TemplateError {
-        TemplateError::Refused {
-            at: self.locate(path),
-            reason: reason.into(),
-        }
+        TemplateError::Refused { at: self.locate(path), reason: reason.into() }
     }
 
     pub(super) fn unknown(self, path: &str, what: &'static str, name: &str) -> TemplateError {
-        TemplateError::Unknown {
-            at: self.locate(path),
-            what,
-            name: name.to_owned(),
-        }
+        TemplateError::Unknown { at: self.locate(path), what, name: name.to_owned() }
     }
 
     /// Evaluates inside the definition of a name, which must not lead back to it.
@@ -102,35 +91,23 @@ impl<'t> Scope<'t> {
         let mut step = self.trail;
         while let Some(trail) = step {
             if trail.what == what && trail.name == name {
-                return Err(TemplateError::Cycle {
-                    at: self.locate(path),
-                    name: name.to_owned(),
-                });
+                return Err(TemplateError::Cycle { at: self.locate(path), name: name.to_owned() });
             }
             step = trail.before;
         }
-        let trail = Trail {
-            what,
-            name,
-            before: self.trail,
-        };
-        evaluate(Scope {
-            trail: Some(&trail),
-            ..self
-        })
+        let trail = Trail { what, name, before: self.trail };
+        evaluate(Scope { trail: Some(&trail), ..self })
     }
 
     /// Evaluates a function at the top of the value; what lies inside stays as written. Nothing for `AWS::NoValue`.
     pub(super) fn head(self, path: &str, raw: &Value) -> Result<Found, TemplateError> {
         let found = match intrinsic(raw) {
             Some(("Fn::If", argument)) => return self.branch(&key(path, "Fn::If"), argument),
-            Some((name, argument)) => self
-                .call(&key(path, name), name, argument)?
-                .map(|value| (path.to_owned(), value)),
+            Some((name, argument)) => {
+                self.call(&key(path, name), name, argument)?.map(|value| (path.to_owned(), value))
+            }
             None => {
-                let mixed = raw
-                    .as_object()
-                    .and_then(|members| members.keys().find(|name| name.starts_with("Fn::")));
+                let mixed = raw.as_object().and_then(|members| members.keys().find(|name| name.starts_with("Fn::")));
                 if let Some(name) = mixed {
                     return Err(self.malformed(path, format!("`{name}` stands alone, without other keys")));
                 }
@@ -242,9 +219,13 @@ impl<'t> Scope<'t> {
             Value::Array(parts) => match parts.as_slice() {
                 [Value::String(template)] => (template, &none),
                 [Value::String(template), Value::Object(variables)] => (template, variables),
-                _ => return Err(self.malformed(path, "takes a text, or a text and a mapping of variables")),
+                _ => {
+                    return Err(self.malformed(path, "takes a text, or a text and a mapping of variables"));
+                }
             },
-            _ => return Err(self.malformed(path, "takes a text, or a text and a mapping of variables")),
+            _ => {
+                return Err(self.malformed(path, "takes a text, or a text and a mapping of variables"));
+            }
         };
         let mut substituted = String::new();
         for piece in pieces(template).map_err(|problem| self.malformed(path, problem))? {
@@ -309,19 +290,14 @@ impl<'t> Scope<'t> {
         let mut found = &self.template.mappings;
         for (position, name) in keys.iter().enumerate() {
             let name = self.text(&index(path, position), name)?;
-            found = found
-                .get(&name)
-                .ok_or_else(|| self.unknown(path, "mapping or key", &name))?;
+            found = found.get(&name).ok_or_else(|| self.unknown(path, "mapping or key", &name))?;
         }
         Ok(found.clone())
     }
 
     /// The value as text.
     pub(super) fn text(self, path: &str, raw: &Value) -> Result<String, TemplateError> {
-        self.value(path, raw)?
-            .as_ref()
-            .and_then(text)
-            .ok_or_else(|| self.malformed(path, "a text belongs here"))
+        self.value(path, raw)?.as_ref().and_then(text).ok_or_else(|| self.malformed(path, "a text belongs here"))
     }
 
     fn texts(self, path: &str, raw: &Value) -> Result<Vec<String>, TemplateError> {
@@ -345,7 +321,9 @@ pub(super) fn pseudo_parameter(name: &str) -> Option<String> {
         "AWS::AccountId" => ACCOUNT.to_owned(),
         "AWS::Partition" => PARTITION.to_owned(),
         "AWS::Region" => REGION.to_owned(),
-        "AWS::StackId" => format!("arn:{PARTITION}:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/{REGION}"),
+        "AWS::StackId" => {
+            format!("arn:{PARTITION}:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/{REGION}")
+        }
         "AWS::StackName" => STACK.to_owned(),
         "AWS::URLSuffix" => URL_SUFFIX.to_owned(),
         _ => return None,

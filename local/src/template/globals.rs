@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::evaluate::intrinsic;
 use super::{Resource, Template, TemplateError};
 
-/// What SAM accepts under `Globals.Function`: everything but Role, Policies, FunctionName, Events and the like.
+/// What SAM accepts under `Globals.Function`: everything but Role, Policies, `FunctionName`, Events and the like.
 const FUNCTION: &[&str] = &[
     "Architectures",
     "AssumeRolePolicyDocument",
@@ -62,7 +62,9 @@ pub(super) fn check(template: &Template) -> Result<(), TemplateError> {
         let accepted = match section.as_str() {
             "Function" => FUNCTION,
             "HttpApi" => HTTP_API,
-            _ => return Err(refused(template, section, "only Function and HttpApi are read")),
+            _ => {
+                return Err(refused(template, section, "only Function and HttpApi are read"));
+            }
         };
         for property in properties.keys() {
             if !accepted.contains(&property.as_str()) {
@@ -75,10 +77,7 @@ pub(super) fn check(template: &Template) -> Result<(), TemplateError> {
 }
 
 fn refused(template: &Template, path: &str, reason: &str) -> TemplateError {
-    TemplateError::Refused {
-        at: template.locate(&format!("Globals.{path}")),
-        reason: reason.to_owned(),
-    }
+    TemplateError::Refused { at: template.locate(&format!("Globals.{path}")), reason: reason.to_owned() }
 }
 
 /// The section whose properties a resource of this type takes.

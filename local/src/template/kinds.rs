@@ -31,16 +31,18 @@ pub(super) fn of(type_name: &str) -> Kind {
         "AWS::S3::Bucket" => Kind::Bucket,
         "AWS::SecretsManager::Secret" => Kind::Secret,
         other => listed(WITHOUT_MEANING, other).map_or_else(
-            || Kind::Refused(listed(REFUSED, other).unwrap_or("is not a resource type that the embedded runtime knows")),
+            || {
+                Kind::Refused(
+                    listed(REFUSED, other).unwrap_or("is not a resource type that the embedded runtime knows"),
+                )
+            },
             Kind::WithoutMeaning,
         ),
     }
 }
 
 fn listed(list: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
-    list.iter()
-        .find(|(listed, _)| *listed == name)
-        .map(|(_, reason)| *reason)
+    list.iter().find(|(listed, _)| *listed == name).map(|(_, reason)| *reason)
 }
 
 const PERMISSIONS: &str = "one process has one set of rights";
@@ -123,7 +125,10 @@ mod tests {
     fn every_listed_type_has_one_fate_and_a_reason() {
         let mut names: Vec<_> = WITHOUT_MEANING.iter().chain(REFUSED).map(|(name, _)| *name).collect();
         for name in &names {
-            assert!(matches!(of(name), Kind::WithoutMeaning(reason) | Kind::Refused(reason) if !reason.is_empty()), "{name}");
+            assert!(
+                matches!(of(name), Kind::WithoutMeaning(reason) | Kind::Refused(reason) if !reason.is_empty()),
+                "{name}"
+            );
         }
         let before = names.len();
         names.sort_unstable();

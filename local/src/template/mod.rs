@@ -44,12 +44,13 @@ use serde_json::{Map, Value};
 
 use self::directory::Directory;
 pub use self::error::{Location, TemplateError};
+pub use self::function::POLICY_LAYER;
 use self::evaluate::Scope;
 use self::kinds::Kind;
 use self::reader::Fields;
 pub use self::system::{
-    Api, Authorizer, Bucket, EventBus, Function, IdentitySource, Ignored, Queue, QueueSource, Redrive, Retention,
-    Retry, Route, Rule, Schedule, Secret, StartingPosition, StreamSource, System, Table, Target,
+    Api, Authorizer, Bucket, EventBus, Function, IdentitySource, Ignored, InitialValue, Queue, QueueSource, Redrive,
+    Retention, Retry, Route, Rule, Schedule, Secret, StartingPosition, StreamSource, System, Table, Target,
     TargetInput, TargetKind,
 };
 use self::yaml::Lines;
@@ -94,6 +95,7 @@ impl Template {
         let mut system = self.build(scope)?;
         system.ignored = ignored.take();
         system.ignored.sort();
+        system.ignored.dedup();
         checks::check(self, &system)?;
         Ok(system)
     }
@@ -111,9 +113,7 @@ impl Template {
         let directory = Directory::new(scope, &active)?;
         let mut system = System::default();
         // Routes name authorizers, so the API comes before the functions.
-        if let Err(error) = http::read(scope, &directory, &active, &mut system) {
-            errors.push(error);
-        }
+        http::read(scope, &directory, &active, &mut system)?;
         for (logical_id, resource) in active {
             if let Err(error) = read(scope, &directory, logical_id, resource, &mut system) {
                 errors.push(error);

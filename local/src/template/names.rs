@@ -1,7 +1,7 @@
 //! The local names and ARNs of resources, which `Ref` and `Fn::GetAtt` give.
 //!
 //! A resource is called what its name property says, else `cgr-request-<logical id>`, a bucket that in lower case.
-//! What CloudFormation would add at random, to tell stacks apart, is left out: names are the same on every machine.
+//! What `CloudFormation` would add at random, to tell stacks apart, is left out: names are the same on every machine.
 
 use serde_json::Value;
 
@@ -67,12 +67,14 @@ fn name_property(type_name: &str) -> Option<&'static str> {
         "AWS::SNS::Topic" => "TopicName",
         "AWS::CloudWatch::Alarm" => "AlarmName",
         "AWS::IAM::Role" => "RoleName",
-        "AWS::Events::EventBus" | "AWS::Events::Rule" | "AWS::Scheduler::Schedule" | "AWS::SecretsManager::Secret" => "Name",
+        "AWS::Events::EventBus" | "AWS::Events::Rule" | "AWS::Scheduler::Schedule" | "AWS::SecretsManager::Secret" => {
+            "Name"
+        }
         _ => return None,
     })
 }
 
-impl Scope<'_> {
+impl<'t> Scope<'t> {
     /// The name of a resource that exists.
     pub(super) fn physical_name(self, path: &str, logical_id: &str) -> Result<String, TemplateError> {
         let resource = self.resource(path, logical_id)?;
@@ -96,7 +98,7 @@ impl Scope<'_> {
         }
     }
 
-    fn resource(self, path: &str, logical_id: &str) -> Result<&Resource, TemplateError> {
+    fn resource(self, path: &str, logical_id: &str) -> Result<&'t Resource, TemplateError> {
         let Some(resource) = self.template.resources.get(logical_id) else {
             return Err(self.unknown(path, "resource or parameter", logical_id));
         };
@@ -137,7 +139,9 @@ impl Scope<'_> {
             ("AWS::Serverless::HttpApi", "ApiEndpoint") => api_endpoint(&name),
             ("AWS::Serverless::HttpApi", "ApiId") => name,
             ("AWS::DynamoDB::Table", "Arn") => arn("dynamodb", &format!("table/{name}")),
-            ("AWS::DynamoDB::Table", "StreamArn") if resource.properties.contains_key("StreamSpecification") => stream_arn(&name),
+            ("AWS::DynamoDB::Table", "StreamArn") if resource.properties.contains_key("StreamSpecification") => {
+                stream_arn(&name)
+            }
             ("AWS::DynamoDB::Table", "StreamArn") => {
                 return Err(self.malformed(path, format!("the table `{logical_id}` has no StreamSpecification")));
             }

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
+use super::Template;
 use super::error::{self, TemplateError};
 use super::evaluate::text;
-use super::Template;
 
-/// Given values and defaults, checked as CloudFormation checks them before it starts a deployment.
-pub(super) fn values(template: &Template, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, Value>, TemplateError> {
+/// Given values and defaults, checked as `CloudFormation` checks them before it starts a deployment.
+pub(super) fn values(
+    template: &Template,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Value>, TemplateError> {
     let mut errors: Vec<_> = given
         .keys()
         .filter(|name| !template.parameters.contains_key(*name))
@@ -28,10 +31,7 @@ pub(super) fn values(template: &Template, given: &BTreeMap<String, String>) -> R
 }
 
 fn wrong(name: &str, problem: String) -> TemplateError {
-    TemplateError::Parameter {
-        name: name.to_owned(),
-        problem,
-    }
+    TemplateError::Parameter { name: name.to_owned(), problem }
 }
 
 /// How the text of a value is read.
@@ -46,8 +46,17 @@ enum Shape {
 fn value(definition: &Map<String, Value>, given: Option<&String>) -> Result<Value, String> {
     for attribute in definition.keys() {
         match attribute.as_str() {
-            "Type" | "Default" | "Description" | "ConstraintDescription" | "NoEcho" | "AllowedValues"
-            | "AllowedPattern" | "MinLength" | "MaxLength" | "MinValue" | "MaxValue" => {}
+            "Type"
+            | "Default"
+            | "Description"
+            | "ConstraintDescription"
+            | "NoEcho"
+            | "AllowedValues"
+            | "AllowedPattern"
+            | "MinLength"
+            | "MaxLength"
+            | "MinValue"
+            | "MaxValue" => {}
             other => return Err(format!("`{other}` is not an attribute of a parameter")),
         }
     }
@@ -102,7 +111,8 @@ fn check(definition: &Map<String, Value>, shape: Shape, value: &str) -> Result<(
         }
     }
     if let Some(pattern) = definition.get("AllowedPattern").and_then(Value::as_str) {
-        let whole = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| format!("AllowedPattern is not read: {error}"))?;
+        let whole =
+            Regex::new(&format!("^(?:{pattern})$")).map_err(|error| format!("AllowedPattern is not read: {error}"))?;
         if !whole.is_match(value) {
             return Err(format!("the value does not match {pattern}"));
         }

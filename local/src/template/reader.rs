@@ -54,17 +54,12 @@ impl<'t> Fields<'t> {
         let Some((path, raw)) = self.entries.remove(name) else {
             return Ok(None);
         };
-        Ok(self.scope.head(&path, &raw)?.map(|(path, value)| Field {
-            scope: self.scope,
-            path,
-            value,
-        }))
+        Ok(self.scope.head(&path, &raw)?.map(|(path, value)| Field { scope: self.scope, path, value }))
     }
 
     /// The value of a property that must be there.
     pub(super) fn require(&mut self, name: &str) -> Result<Field<'t>, TemplateError> {
-        self.take(name)?
-            .ok_or_else(|| self.scope.malformed(&self.path, format!("`{name}` is missing")))
+        self.take(name)?.ok_or_else(|| self.scope.malformed(&self.path, format!("`{name}` is missing")))
     }
 
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, TemplateError> {
@@ -79,7 +74,11 @@ impl<'t> Fields<'t> {
         self.take(name)?.map(|field| field.integer(range)).transpose()
     }
 
-    pub(super) fn seconds(&mut self, name: &str, range: RangeInclusive<u32>) -> Result<Option<Duration>, TemplateError> {
+    pub(super) fn seconds(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<u32>,
+    ) -> Result<Option<Duration>, TemplateError> {
         let seconds = self.integer(name, range)?;
         Ok(seconds.map(|seconds| Duration::from_secs(seconds.into())))
     }
@@ -129,13 +128,12 @@ impl<'t> Fields<'t> {
     /// Notes what has no meaning and refuses everything else that was not taken.
     pub(super) fn finish(self, meaningless: &Meaningless) -> Result<(), TemplateError> {
         for (name, (path, _)) in self.entries {
-            match meaningless.iter().find(|(listed, _)| *listed == name) {
-                Some((_, reason)) => self.scope.ignore(path, reason),
-                None => {
-                    let reason = "the embedded runtime does not know this property";
-                    return Err(self.scope.refused(&path, reason));
-                }
-            }
+            let listed = meaningless.iter().find(|(listed, _)| *listed == name);
+            let Some((_, reason)) = listed else {
+                let reason = "the embedded runtime does not know this property";
+                return Err(self.scope.refused(&path, reason));
+            };
+            self.scope.ignore(path, reason);
         }
         Ok(())
     }
@@ -165,14 +163,10 @@ impl<'t> Field<'t> {
     /// One of these words.
     pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, TemplateError> {
         let text = self.text()?;
-        words
-            .iter()
-            .find(|(word, _)| *word == text)
-            .map(|(_, meaning)| *meaning)
-            .ok_or_else(|| {
-                let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-                self.malformed(format!("`{text}` is not one of {}", words.join(", ")))
-            })
+        words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.malformed(format!("`{text}` is not one of {}", words.join(", ")))
+        })
     }
 
     pub(super) fn flag(&self) -> Result<bool, TemplateError> {
@@ -187,18 +181,11 @@ impl<'t> Field<'t> {
     }
 
     pub(super) fn list(&self) -> Result<Vec<Field<'t>>, TemplateError> {
-        let elements = self
-            .value
-            .as_array()
-            .ok_or_else(|| self.malformed("a list belongs here"))?;
+        let elements = self.value.as_array().ok_or_else(|| self.malformed("a list belongs here"))?;
         let mut fields = Vec::with_capacity(elements.len());
         for (position, element) in elements.iter().enumerate() {
             let found = self.scope.head(&index(&self.path, position), element)?;
-            fields.extend(found.map(|(path, value)| Field {
-                scope: self.scope,
-                path,
-                value,
-            }));
+            fields.extend(found.map(|(path, value)| Field { scope: self.scope, path, value }));
         }
         Ok(fields)
     }
@@ -225,20 +212,15 @@ impl<'t> Field<'t> {
 
     /// The JSON that is written as text.
     pub(super) fn json_text(&self) -> Result<Value, TemplateError> {
-        serde_json::from_str(&self.text()?).map_err(|source| TemplateError::Json {
-            at: self.scope.locate(&self.path),
-            source,
-        })
+        serde_json::from_str(&self.text()?)
+            .map_err(|source| TemplateError::Json { at: self.scope.locate(&self.path), source })
     }
 
     /// An event pattern, and the JSON that it was read from.
     pub(super) fn pattern(&self, raw: Value) -> Result<(Pattern, Value), TemplateError> {
         match Pattern::parse(&raw) {
             Ok(pattern) => Ok((pattern, raw)),
-            Err(source) => Err(TemplateError::Pattern {
-                at: self.scope.locate(&self.path),
-                source: Box::new(source),
-            }),
+            Err(source) => Err(TemplateError::Pattern { at: self.scope.locate(&self.path), source: Box::new(source) }),
         }
     }
 
@@ -251,9 +233,6 @@ impl<'t> Field<'t> {
     }
 
     pub(super) fn inconsistent(&self, problem: impl Into<String>) -> TemplateError {
-        TemplateError::Inconsistent {
-            at: self.scope.locate(&self.path),
-            problem: problem.into(),
-        }
+        TemplateError::Inconsistent { at: self.scope.locate(&self.path), problem: problem.into() }
     }
 }

@@ -9,11 +9,7 @@ use super::{Template, names};
 
 /// Checks the names in all sections.
 pub(super) fn check(template: &Template, root: &Value) -> Result<(), TemplateError> {
-    let mut check = Check {
-        template,
-        in_conditions: false,
-        errors: Vec::new(),
-    };
+    let mut check = Check { template, in_conditions: false, errors: Vec::new() };
     for section in ["Globals", "Resources", "Outputs"] {
         if let Some(value) = root.get(section) {
             check.value(section, value);
@@ -117,10 +113,9 @@ impl Check<'_> {
                     }
                 }
             }
-            Err(problem) => self.errors.push(TemplateError::Malformed {
-                at: self.template.locate(path),
-                problem: problem.to_owned(),
-            }),
+            Err(problem) => self
+                .errors
+                .push(TemplateError::Malformed { at: self.template.locate(path), problem: problem.to_owned() }),
         }
     }
 
@@ -153,10 +148,6 @@ impl Check<'_> {
     }
 
     fn unknown(&mut self, path: &str, what: &'static str, name: &str) {
-        self.errors.push(TemplateError::Unknown {
-            at: self.template.locate(path),
-            what,
-            name: name.to_owned(),
-        });
+        self.errors.push(TemplateError::Unknown { at: self.template.locate(path), what, name: name.to_owned() });
     }
 }

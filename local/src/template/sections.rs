@@ -35,8 +35,9 @@ pub(super) fn read(root: &Value, lines: Lines) -> Result<Template, TemplateError
             "Parameters" => objects(&template, name, section).map(|read| template.parameters = read),
             "Globals" => objects(&template, name, section).map(|read| template.globals = read),
             "Mappings" => object(&template, name, section).map(|_| template.mappings = section.clone()),
-            "Conditions" => object(&template, name, section)
-                .map(|read| template.conditions = read.clone().into_iter().collect()),
+            "Conditions" => {
+                object(&template, name, section).map(|read| template.conditions = read.clone().into_iter().collect())
+            }
             "Resources" => resources(&template, section).map(|read| template.resources = read),
             other => Err(refused(&template, other, "this section is not read")),
         };
@@ -83,18 +84,13 @@ fn resource(template: &Template, path: &str, written: &Value) -> Result<Resource
             "IgnoreGlobals" => ignore_globals = Some(value.clone()),
             // When and how the cloud changes and removes resources, and rights.
             "DependsOn" | "DeletionPolicy" | "UpdateReplacePolicy" | "UpdatePolicy" | "Connectors" => {}
-            _ => return Err(refused(template, &path, "this attribute of a resource is not read")),
+            _ => {
+                return Err(refused(template, &path, "this attribute of a resource is not read"));
+            }
         }
     }
     let type_name = type_name.ok_or_else(|| malformed(template, path, "a resource has a Type"))?;
-    Ok(Resource {
-        kind: kinds::of(&type_name),
-        type_name,
-        condition,
-        properties,
-        binary,
-        ignore_globals,
-    })
+    Ok(Resource { kind: kinds::of(&type_name), type_name, condition, properties, binary, ignore_globals })
 }
 
 fn binary_name(template: &Template, path: &str, metadata: &Value) -> Result<Option<String>, TemplateError> {
@@ -105,7 +101,11 @@ fn binary_name(template: &Template, path: &str, metadata: &Value) -> Result<Opti
 }
 
 /// A mapping of mappings.
-fn objects(template: &Template, path: &str, section: &Value) -> Result<BTreeMap<String, Map<String, Value>>, TemplateError> {
+fn objects(
+    template: &Template,
+    path: &str,
+    section: &Value,
+) -> Result<BTreeMap<String, Map<String, Value>>, TemplateError> {
     object(template, path, section)?
         .iter()
         .map(|(name, value)| Ok((name.clone(), object(template, &key(path, name), value)?.clone())))
@@ -113,28 +113,17 @@ fn objects(template: &Template, path: &str, section: &Value) -> Result<BTreeMap<
 }
 
 fn object<'v>(template: &Template, path: &str, value: &'v Value) -> Result<&'v Map<String, Value>, TemplateError> {
-    value
-        .as_object()
-        .ok_or_else(|| malformed(template, path, "a mapping belongs here"))
+    value.as_object().ok_or_else(|| malformed(template, path, "a mapping belongs here"))
 }
 
 fn string(template: &Template, path: &str, value: &Value) -> Result<String, TemplateError> {
-    value
-        .as_str()
-        .map(ToOwned::to_owned)
-        .ok_or_else(|| malformed(template, path, "plain text belongs here"))
+    value.as_str().map(ToOwned::to_owned).ok_or_else(|| malformed(template, path, "plain text belongs here"))
 }
 
 fn malformed(template: &Template, path: &str, problem: &str) -> TemplateError {
-    TemplateError::Malformed {
-        at: template.locate(path),
-        problem: problem.to_owned(),
-    }
+    TemplateError::Malformed { at: template.locate(path), problem: problem.to_owned() }
 }
 
 fn refused(template: &Template, path: &str, reason: &str) -> TemplateError {
-    TemplateError::Refused {
-        at: template.locate(path),
-        reason: reason.to_owned(),
-    }
+    TemplateError::Refused { at: template.locate(path), reason: reason.to_owned() }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::pattern::Pattern;
 
@@ -343,6 +343,23 @@ pub struct Secret {
     pub name: String,
     /// Its ARN, without the six characters that Secrets Manager appends.
     pub arn: String,
-    /// The value that it is created with. It stands in the template, so it is none to keep.
-    pub initial_value: Option<String>,
+    /// The value that it is created with.
+    pub initial_value: InitialValue,
+}
+
+/// The value that a secret is created with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InitialValue {
+    /// It has none until somebody writes one.
+    Nothing,
+    /// This, which stands in the template and so is nothing to keep secret.
+    Given(String),
+    /// Random letters and digits.
+    Generated {
+        /// How many. 32 if the template does not say.
+        length: u32,
+        /// The JSON object that the random text becomes a member of, and the name of the member. Without this the
+        /// random text is the whole secret.
+        member_of: Option<(Map<String, Value>, String)>,
+    },
 }

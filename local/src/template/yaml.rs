@@ -1,7 +1,7 @@
-//! YAML as CloudFormation and SAM read it, to JSON with every intrinsic function in its long form.
+//! YAML as `CloudFormation` and SAM read it, to JSON with every intrinsic function in its long form.
 //!
 //! `sam` reads YAML 1.1 and other tools 1.2. A plain scalar that the two understand differently is an error that asks
-//! for quotes, so that nobody has to know. Aliases, merge keys and several documents are errors as in CloudFormation.
+//! for quotes, so that nobody has to know. Aliases, merge keys and several documents are errors as in `CloudFormation`.
 
 use std::collections::BTreeMap;
 
@@ -34,20 +34,13 @@ impl Lines {
                 None => break None,
             }
         };
-        Location {
-            path: path.to_owned(),
-            line,
-        }
+        Location { path: path.to_owned(), line }
     }
 }
 
 /// The path of a mapping's value.
 pub(super) fn key(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// The path of a list's element.
@@ -58,25 +51,21 @@ pub(super) fn index(path: &str, index: usize) -> String {
 /// Reads a text with exactly one document.
 pub(super) fn parse(text: &str) -> Result<Document, TemplateError> {
     let options = granit_parser::options! { emit_comments: false };
-    let mut reader = Reader {
-        events: Parser::new_from_str_with_options(text, options),
-        lines: Lines::default(),
-        line: 1,
-    };
+    let mut reader =
+        Reader { events: Parser::new_from_str_with_options(text, options), lines: Lines::default(), line: 1 };
     let mut root = None;
     while let Some((event, span)) = reader.next()? {
         match event {
             Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
             Event::StreamEnd => break,
             event if root.is_none() => root = Some(reader.node(event, span, "")?),
-            _ => return Err(reader.error("a template is one document, and here starts a second one")),
+            _ => {
+                return Err(reader.error("a template is one document, and here starts a second one"));
+            }
         }
     }
     let root = root.ok_or_else(|| reader.error("the template is empty"))?;
-    Ok(Document {
-        root,
-        lines: reader.lines,
-    })
+    Ok(Document { root, lines: reader.lines })
 }
 
 struct Reader<E> {
@@ -104,8 +93,7 @@ where
     }
 
     fn required(&mut self) -> Result<(Event<'t>, Span), TemplateError> {
-        self.next()?
-            .ok_or_else(|| self.error("the text ends inside a value"))
+        self.next()?.ok_or_else(|| self.error("the text ends inside a value"))
     }
 
     fn node(&mut self, event: Event<'t>, span: Span, path: &str) -> Result<Value, TemplateError> {
@@ -210,10 +198,7 @@ where
     }
 
     fn error(&self, problem: &str) -> TemplateError {
-        TemplateError::Yaml {
-            line: self.line,
-            problem: problem.to_owned(),
-        }
+        TemplateError::Yaml { line: self.line, problem: problem.to_owned() }
     }
 }
 
@@ -221,7 +206,7 @@ where
 #[derive(Clone, Copy)]
 struct Function(&'static str);
 
-/// Every short form of the CloudFormation user guide. Which of them are honoured is decided when they are evaluated.
+/// Every short form of the `CloudFormation` user guide. Which of them are honoured is decided when they are evaluated.
 const FUNCTIONS: &[Function] = &[
     Function("And"),
     Function("Base64"),
@@ -276,9 +261,11 @@ fn reads_differently(text: &str) -> bool {
         return true;
     }
     let leading_zero = unsigned.len() > 1 && unsigned.starts_with('0') && digits(unsigned);
-    let other_base = ["0x", "0o", "0b"]
-        .iter()
-        .any(|prefix| unsigned.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit())));
+    let other_base = ["0x", "0o", "0b"].iter().any(|prefix| {
+        unsigned
+            .strip_prefix(prefix)
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    });
     let sexagesimal = unsigned.contains(':') && unsigned.split(':').all(|part| digits(part.trim_end_matches('.')));
     let grouped = unsigned.starts_with(|first: char| first.is_ascii_digit())
         && unsigned.contains('_')

@@ -77,6 +77,22 @@ where
     attempt(ports, id, command, context).await
 }
 
+/// Decides on what has been read already and commits, once; for those who hold the request by a lease or do not mind
+/// that somebody else is faster.
+pub async fn execute_on<P>(
+    ports: &P,
+    before: &StoredRequest,
+    command: Command,
+    context: &Context<'_>,
+) -> Result<StoredRequest, ExecuteError>
+where
+    P: CommitRequest + Sync,
+{
+    let commit = prepare(Some(before), command, context)?;
+    ports.commit_request(&commit).await?;
+    Ok(commit.stored)
+}
+
 async fn attempt<P>(
     ports: &P,
     id: RequestId,

@@ -129,6 +129,15 @@ pub trait CommitRequest {
     fn commit_request(&self, commit: &Commit) -> impl Future<Output = Result<(), CommitError>> + Send;
 }
 
+/// Looks an idempotency key up.
+pub trait FindIdempotency {
+    /// What the key led to and the digest of what was asked then; `None` if it has not been used or is forgotten.
+    fn find_idempotency(
+        &self,
+        idempotency: &Idempotency,
+    ) -> impl Future<Output = Result<Option<(RequestId, Digest)>, PortError>> + Send;
+}
+
 /// Lists requests.
 pub trait ListRequests {
     /// One page, newest first, starting after `after`.

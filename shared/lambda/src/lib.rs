@@ -1,6 +1,7 @@
 //! What every function's `main` needs, so that it is a line: environment, logging, the HTTP edge, batch responses.
 
 pub mod batch;
+pub mod catalog;
 pub mod clock;
 pub mod environment;
 pub mod function;

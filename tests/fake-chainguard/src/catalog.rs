@@ -34,8 +34,7 @@ pub enum Tier {
 }
 
 impl Tier {
-    const ALL: [Self; 6] =
-        [Self::Application, Self::Base, Self::Fips, Self::Ai, Self::Devtools, Self::Commercial];
+    const ALL: [Self; 6] = [Self::Application, Self::Base, Self::Fips, Self::Ai, Self::Devtools, Self::Commercial];
 
     /// `APPLICATION`.
     pub(crate) fn v1_name(self) -> &'static str {
@@ -139,12 +138,10 @@ impl Catalog {
 
     /// Reads a catalog file: `{"source": …, "images": [{"name", "tier", "aliases"?, "activeTags"?}]}`.
     pub fn from_file(path: &Path) -> Result<Self, CatalogError> {
-        let text =
-            fs::read_to_string(path).map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
+        let text = fs::read_to_string(path).map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
         let file: CatalogFile =
             serde_json::from_str(&text).map_err(|source| CatalogError::Parse { path: path.to_owned(), source })?;
-        Self::from_images(file.images)
-            .map_err(|name| CatalogError::DuplicateName { path: path.to_owned(), name })
+        Self::from_images(file.images).map_err(|name| CatalogError::DuplicateName { path: path.to_owned(), name })
     }
 
     /// A catalog of these images; the error is a name that occurs twice.

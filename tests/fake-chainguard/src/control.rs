@@ -57,9 +57,7 @@ impl From<Fault> for FaultKind {
         match fault {
             Fault::Status { http, grpc_code, message } => Self::Status { http, grpc_code, message },
             Fault::HtmlBadGateway => Self::HtmlBadGateway,
-            Fault::Delay(delay) => {
-                Self::Delay { milliseconds: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX) }
-            }
+            Fault::Delay(delay) => Self::Delay { milliseconds: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX) },
             Fault::DropBefore => Self::DropBefore,
             Fault::DropAfter => Self::DropAfter,
             Fault::MalformedJson => Self::MalformedJson,

@@ -13,7 +13,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing,
 };
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -31,6 +30,7 @@ use crate::{
     state::{State, StateError},
     status::Status,
     sts, tags,
+    time::now,
     tokens::Tokens,
     uidp,
 };
@@ -72,7 +72,7 @@ impl FakeChainguard {
     /// A fake whose repositories survive the process, killed or not. The file is made if it is not there; its folder is
     /// not. It is to be opened once at a time. Tokens, faults and calls are not kept.
     pub fn open(options: Options, state_file: PathBuf) -> Result<Self, OpenError> {
-        let state = State::open(options.entitlement.clone(), &state_file)?;
+        let state = State::open(options.entitlement.clone(), state_file)?;
         Ok(Self::with(options, state))
     }
 
@@ -166,7 +166,7 @@ impl FakeChainguard {
         if state.by_name(parent, name).is_some() {
             return Err(StateError::Exists(name.to_owned()));
         }
-        let mut repository = repos::blank(uidp::random_child(parent)?, Timestamp::now());
+        let mut repository = repos::blank(uidp::random_child(parent)?, now());
         name.clone_into(&mut repository.name);
         description.clone_into(&mut repository.description);
         if let Some(image) = self.inner.options.catalog.image(name) {
@@ -206,7 +206,7 @@ async fn answer(fake: &Inner, matched: Result<Matched, Status>, parts: Parts, bo
 fn call(fake: &Inner, matched: &Matched, parts: &Parts, body: &[u8]) -> Result<Response, Status> {
     let Matched { route, parameter } = matched;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let granted = || fake.tokens.check(&parts.headers, Timestamp::now());
+    let granted = || fake.tokens.check(&parts.headers, now());
     match route {
         Route::Ping => Ok(sts::ping()),
         Route::StsExchange => sts::exchange(fake, &parts.headers, query, body),

@@ -72,10 +72,7 @@ impl Faults {
 
     /// All that is still to come.
     pub(crate) fn pending(&self) -> Vec<(Route, Pending)> {
-        self.queues()
-            .iter()
-            .flat_map(|(route, queue)| queue.iter().map(|pending| (*route, pending.clone())))
-            .collect()
+        self.queues().iter().flat_map(|(route, queue)| queue.iter().map(|pending| (*route, pending.clone()))).collect()
     }
 
     /// The fault of a call that has just come in.
@@ -131,7 +128,8 @@ pub(crate) async fn suffer(fault: Option<Fault>, call: impl Future<Output = Resp
             Outcome::Answered(status::raw(http, grpc_code, &message))
         }
         Some(Fault::HtmlBadGateway) => {
-            let page = "<html><head><title>502 Server Error</title></head><body><h1>Error: Server Error</h1></body></html>";
+            let page =
+                "<html><head><title>502 Server Error</title></head><body><h1>Error: Server Error</h1></body></html>";
             Outcome::Answered((StatusCode::BAD_GATEWAY, Html(page)).into_response())
         }
         Some(Fault::Delay(delay)) => {

@@ -38,7 +38,8 @@ pub(crate) fn query(fake: &Inner, headers: &HeaderMap, body: &[u8]) -> Response 
 }
 
 fn repos(fake: &Inner, headers: &HeaderMap, body: &[u8]) -> Result<Vec<Value>, String> {
-    let body: Value = serde_json::from_slice(body).map_err(|error| format!("json request body could not be decoded: {error}"))?;
+    let body: Value =
+        serde_json::from_slice(body).map_err(|error| format!("json request body could not be decoded: {error}"))?;
     let text = body.get("query").and_then(Value::as_str).ok_or("no operation provided")?;
     let variables = body.get("variables").and_then(Value::as_object).cloned().unwrap_or_default();
     let root = document::parse(text, &variables)?;

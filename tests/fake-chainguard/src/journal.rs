@@ -12,7 +12,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::repository::{Reads, Repository};
+use crate::{
+    repository::{Reads, Repository},
+    state::StateError,
+};
 
 /// Raised when a line's meaning changes. A file of another version is refused, not guessed at.
 const SCHEMA_VERSION: u32 = 1;
@@ -65,46 +68,45 @@ pub enum OpenError {
 /// An open state file.
 #[derive(Debug)]
 pub(crate) struct Journal {
+    path: PathBuf,
     file: File,
 }
 
 impl Journal {
     /// Opens the file, or starts one, and returns the changes in it.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Change>), OpenError> {
-        let failed = |source| OpenError::File { path: path.to_owned(), source };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed)?;
+    pub(crate) fn open(path: PathBuf) -> Result<(Self, Vec<Change>), OpenError> {
+        let failed = |source| OpenError::File { path: path.clone(), source };
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
-        let (changes, whole) = parse(path, &text)?;
+        let (changes, whole) = parse(&path, &text)?;
         // The torn line goes, so that the next one does not continue it.
         file.set_len(whole).map_err(failed)?;
         file.seek(SeekFrom::Start(whole)).map_err(failed)?;
-        let mut journal = Self { file };
         if changes.is_empty() {
-            journal.append(&Change::Opened { schema_version: SCHEMA_VERSION }).map_err(failed)?;
+            append(&mut file, &Change::Opened { schema_version: SCHEMA_VERSION }).map_err(failed)?;
         }
-        Ok((journal, changes))
+        Ok((Self { path, file }, changes))
     }
 
     /// Writes a change. Once this returns, the change survives the process.
-    pub(crate) fn append(&mut self, change: &Change) -> io::Result<()> {
-        let mut line = serde_json::to_vec(change)?;
-        line.push(b'\n');
-        let start = self.file.stream_position()?;
-        let written = self.file.write_all(&line);
-        if written.is_err() {
-            // A disk that is full can leave half a line, and the next line would be joined to it.
-            self.file.set_len(start)?;
-            self.file.seek(SeekFrom::Start(start))?;
-        }
-        written
+    pub(crate) fn append(&mut self, change: &Change) -> Result<(), StateError> {
+        append(&mut self.file, change).map_err(|source| StateError::Journal { path: self.path.clone(), source })
     }
+}
+
+fn append(file: &mut File, change: &Change) -> io::Result<()> {
+    let mut line = serde_json::to_vec(change)?;
+    line.push(b'\n');
+    let start = file.stream_position()?;
+    let written = file.write_all(&line);
+    if written.is_err() {
+        // A disk that is full can leave half a line, and the next line would be joined to it.
+        file.set_len(start)?;
+        file.seek(SeekFrom::Start(start))?;
+    }
+    written
 }
 
 /// The changes of a file, and how many of its bytes are whole lines.
@@ -113,8 +115,11 @@ fn parse(path: &Path, text: &[u8]) -> Result<(Vec<Change>, u64), OpenError> {
     let mut whole = 0_u64;
     for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let Some(json) = line.strip_suffix(b"\n") else { break };
-        let change = serde_json::from_slice(json)
-            .map_err(|source| OpenError::Corrupt { path: path.to_owned(), line: index + 1, source })?;
+        let change = serde_json::from_slice(json).map_err(|source| OpenError::Corrupt {
+            path: path.to_owned(),
+            line: index + 1,
+            source,
+        })?;
         let opening = matches!(change, Change::Opened { schema_version: SCHEMA_VERSION });
         if (index == 0) != opening {
             return Err(OpenError::Version { path: path.to_owned() });

@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, Tier};
 
 /// How long an access token lives unless [`TokenCheck::Issued`] says otherwise: the lifetime of the real one
 /// (FACTS §4.1).
-pub(crate) const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+pub(crate) const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
 /// What a fake is made of.
 #[derive(Clone, Debug)]

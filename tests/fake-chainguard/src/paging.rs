@@ -10,7 +10,7 @@ use crate::{query::Query, repository::Repository, status::Status, time::after, u
 const DEFAULT_SIZE: usize = 50;
 /// A larger `page_size` is clamped, not refused (comment at v2's `ListCatalogImagesRequest`).
 const MAX_SIZE: usize = 200;
-const TOKEN_LIFETIME: Duration = Duration::from_secs(3 * 24 * 3600);
+const TOKEN_LIFETIME: Duration = Duration::from_hours(3 * 24);
 
 /// By what a list is ordered. The fields are those of the documentation's examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,8 +97,10 @@ impl Token {
     }
 
     fn decode(text: &str) -> Option<Self> {
-        let digits: Vec<u8> =
-            text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>()?;
+        let digits: Vec<u8> = text
+            .chars()
+            .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+            .collect::<Option<_>>()?;
         let json: Vec<u8> = digits
             .chunks(2)
             .map(|pair| if let [high, low] = pair { Some(high << 4 | low) } else { None })
@@ -150,7 +152,7 @@ impl PageRequest {
     }
 
     /// The page of all that match. An expired token starts over without an error (FACTS §2.0).
-    pub(crate) fn cut<'a>(self, matching: Vec<&'a Repository>, now: Timestamp) -> Result<Page<'a>, Status> {
+    pub(crate) fn cut(self, matching: Vec<&Repository>, now: Timestamp) -> Result<Page<'_>, Status> {
         let Self { size, order, token, skip } = self;
         let total = matching.len();
         let token = token.filter(|token| now < token.expires);

@@ -20,12 +20,12 @@ use crate::{
     repository::{Reads, Repository, Source},
     state::{State, StateError},
     status::{Code, Status},
-    time::{WireTime, after},
+    time::{WireTime, after, now},
     uidp::{self, UidpFilter},
 };
 
 /// How long a repository syncs before Chainguard renews it (FACTS §2.6).
-pub(crate) const SYNC_LIFETIME: Duration = Duration::from_secs(14 * 24 * 3600);
+pub(crate) const SYNC_LIFETIME: Duration = Duration::from_hours(14 * 24);
 
 /// A v1 Repo. Empty members are written, and `sync_config` alone is in snake case (FACTS §2.0).
 #[derive(Serialize)]
@@ -122,14 +122,14 @@ pub(crate) fn create(fake: &Inner, parent: &str, query: &Query, body: &[u8]) -> 
         return Err(exists(&input.name));
     }
     may_sync(&state.entitlement, source.image())?;
-    let repository = match existing {
-        Some(existing) => write(&mut state, replace(existing, input, source), Write::Update)?,
-        None => {
-            within_limit(&state, &parent, fake.options.repository_limit)?;
-            let id = uidp::random_child(&parent).map_err(StateError::from)?;
-            let blank = blank(id, Timestamp::now());
-            write(&mut state, replace(blank, input, source), Write::Create)?
-        }
+    let repository = if let Some(existing) = existing {
+        updated(&mut state, replace(existing, input, source))?
+    } else {
+        within_limit(&state, &parent, fake.options.repository_limit)?;
+        let id = uidp::random_child(&parent).map_err(StateError::from)?;
+        let repository = replace(blank(id, now()), input, source);
+        state.commit(Change::Created { repository: repository.clone() })?;
+        repository
     };
     Ok(Json(Repo::of(&repository)).into_response())
 }
@@ -147,7 +147,7 @@ pub(crate) fn update(fake: &Inner, id: &str, body: &[u8]) -> Result<Response, St
         return Err(exists(&input.name));
     }
     may_sync(&state.entitlement, source.image())?;
-    let repository = write(&mut state, replace(existing, input, source), Write::Update)?;
+    let repository = updated(&mut state, replace(existing, input, source))?;
     Ok(Json(Repo { create_time: None, ..Repo::of(&repository) }).into_response())
 }
 
@@ -316,20 +316,9 @@ fn replace(mut repository: Repository, input: RepositoryInput, settled: Settled<
     repository
 }
 
-/// Whether a write makes a repository or changes one.
-enum Write {
-    Create,
-    Update,
-}
-
-fn write(state: &mut State, mut repository: Repository, write: Write) -> Result<Repository, StateError> {
-    let change = match write {
-        Write::Create => Change::Created { repository: repository.clone() },
-        Write::Update => {
-            repository.update_time = Timestamp::now();
-            Change::Updated { repository: repository.clone() }
-        }
-    };
-    state.commit(change)?;
+/// Puts a changed repository in the place of what it was.
+fn updated(state: &mut State, mut repository: Repository) -> Result<Repository, StateError> {
+    repository.update_time = now();
+    state.commit(Change::Updated { repository: repository.clone() })?;
     Ok(repository)
 }

@@ -4,7 +4,6 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,7 +15,7 @@ use crate::{
     repos::{SYNC_LIFETIME, find},
     repository::Repository,
     status::Status,
-    time::{WireTime, after},
+    time::{WireTime, after, now},
     uidp::{self, UidpFilter},
 };
 
@@ -100,7 +99,7 @@ pub(crate) fn list(fake: &Inner, query: &Query) -> Result<Response, Status> {
         .filter(|repository| uidp.lets_through(&repository.id))
         .filter(|repository| name.as_ref().is_none_or(|name| repository.name == *name))
         .collect();
-    let Page { items, next_page_token, total, skipped } = request.cut(matching, Timestamp::now())?;
+    let Page { items, next_page_token, total, skipped } = request.cut(matching, now())?;
     let list = RepoList {
         repos: items.into_iter().map(Repo::of).collect(),
         next_page_token,

@@ -13,8 +13,13 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The state file took no more.
-    #[error("failed to write the fake Chainguard's state")]
-    Journal(#[from] io::Error),
+    #[error("failed to write the fake Chainguard's state {}", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The system gave no random bytes for an id.
     #[error("failed to make an id")]
     Randomness(#[from] getrandom::Error),
@@ -45,7 +50,7 @@ impl State {
     }
 
     /// As the file left it.
-    pub(crate) fn open(entitlement: Entitlement, path: &PathBuf) -> Result<Self, OpenError> {
+    pub(crate) fn open(entitlement: Entitlement, path: PathBuf) -> Result<Self, OpenError> {
         let (journal, changes) = Journal::open(path)?;
         let mut state = Self { repositories: BTreeMap::new(), journal: Some(journal), entitlement };
         for change in changes {

@@ -5,7 +5,6 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
@@ -13,22 +12,15 @@ use crate::{
     groups::group_json,
     query::Query,
     status::Status,
-    time::WireTime,
+    time::{WireTime, now},
     tokens::{Grant, bearer, subject_of},
 };
 
 const ISSUER: &str = "https://issuer.enforce.dev";
 
 /// What the broker's role needs (FACTS §4.6).
-const CAPABILITIES: [&str; 7] = [
-    "groups.list",
-    "repo.list",
-    "repo.create",
-    "repo.update",
-    "repo.delete",
-    "registry.entitlements.list",
-    "tag.list",
-];
+const CAPABILITIES: [&str; 7] =
+    ["groups.list", "repo.list", "repo.create", "repo.update", "repo.delete", "registry.entitlements.list", "tag.list"];
 
 /// Exchanges any upstream token for one of the fake's own. Parameters count in the query and in a form body; a JSON
 /// body is ignored, as the gateway does, so that the audience is then missing. `scopes` and `cap` are taken and narrow
@@ -41,7 +33,7 @@ pub(crate) fn exchange(fake: &Inner, headers: &HeaderMap, query: Query, body: &[
         return Err(Status::invalid_argument("Audience must be specified"));
     }
     let identity = parameters.text("identity")?.unwrap_or_else(|| subject_of(upstream));
-    let (token, expiry) = fake.tokens.issue(identity, audience, Timestamp::now())?;
+    let (token, expiry) = fake.tokens.issue(identity, audience, now())?;
     // Refresh tokens do not go with assumable identities (FACTS §4.2).
     Ok(Json(json!({"token": token, "refreshToken": "", "expiry": WireTime(expiry)})).into_response())
 }

@@ -13,6 +13,15 @@ impl Serialize for WireTime {
     }
 }
 
+/// The time of the machine that the fake stands for.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Chainguard's clock is not the product's: the fake must not follow a Clock that a test moves, nor depend on the domain"
+)]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// `duration` after `start`, or the end of time when that is out of range.
 pub(crate) fn after(start: Timestamp, duration: std::time::Duration) -> Timestamp {
     start.checked_add(duration).unwrap_or(Timestamp::MAX)

@@ -40,7 +40,12 @@ impl Tokens {
     }
 
     /// A token for `subject`, and until when it is good.
-    pub(crate) fn issue(&self, subject: String, audience: Vec<String>, now: Timestamp) -> Result<(String, Timestamp), Status> {
+    pub(crate) fn issue(
+        &self,
+        subject: String,
+        audience: Vec<String>,
+        now: Timestamp,
+    ) -> Result<(String, Timestamp), Status> {
         let mut random = [0_u8; 20];
         getrandom::fill(&mut random).map_err(|error| Status::internal(error.to_string()))?;
         let token = format!("{PREFIX}{}", hex(&random));
@@ -114,14 +119,12 @@ mod tests {
     #[test]
     fn an_issued_token_is_good_until_it_expires_whatever_the_check() {
         let start = Timestamp::UNIX_EPOCH;
-        for check in [
-            TokenCheck::Any,
-            TokenCheck::Exact(Vec::new()),
-            TokenCheck::Issued { lifetime: Duration::from_secs(3600) },
-        ] {
+        for check in
+            [TokenCheck::Any, TokenCheck::Exact(Vec::new()), TokenCheck::Issued { lifetime: Duration::from_hours(1) }]
+        {
             let tokens = Tokens::new(check.clone());
             let (token, expiry) = tokens.issue("me".to_owned(), vec!["api".to_owned()], start).unwrap();
-            assert_eq!(expiry, after(start, Duration::from_secs(3600)));
+            assert_eq!(expiry, after(start, Duration::from_hours(1)));
             assert_eq!(tokens.check(&headers(&token), start).unwrap().subject, "me", "{check:?}");
             assert!(tokens.check(&headers(&token), expiry).is_err(), "{check:?}");
             tokens.revoke();

@@ -215,7 +215,19 @@ mod tests {
     fn what_is_no_query_is_an_error_and_never_a_panic() {
         let deep = "{a".repeat(10_000);
         let deep_list = format!("{{a(b: {}", "[".repeat(10_000));
-        for text in ["", "{", "}", "{ repos( }", "query (", "{ a } b", "mutation { a }", r#"{ a(b: "x"#, "{ a ~ }", &deep, &deep_list] {
+        for text in [
+            "",
+            "{",
+            "}",
+            "{ repos( }",
+            "query (",
+            "{ a } b",
+            "mutation { a }",
+            r#"{ a(b: "x"#,
+            "{ a ~ }",
+            &deep,
+            &deep_list,
+        ] {
             assert!(parse(text, &Map::new()).is_err(), "{text:.20}");
         }
     }

@@ -1,0 +1,439 @@
+//! Puts everything together: the template says what there is, the parts of this crate stand for AWS.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use aws::configuration::Configuration;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use fake_chainguard::FakeChainguard;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::bus::Bus;
+use crate::calls::Calls;
+use crate::endpoint::{self, Endpoint};
+use crate::functions::Functions;
+use crate::gateway::{self, Gateway};
+use crate::options::Options;
+use crate::pages::{self, Pages};
+use crate::people::{AUDIENCE, Issuer};
+use crate::state::State;
+use crate::template::{POLICY_LAYER, System, TargetKind, Template};
+use crate::{queues, schedules, secrets, streams, tables};
+
+/// The template that is deployed.
+pub const TEMPLATE: &str = include_str!("../../infra/template.yaml");
+
+/// Where the template's functions look for the policy that replaces the default one.
+const POLICY_PATH: &str = "/opt/policy.yaml";
+
+/// How often items are removed whose time has passed.
+const EXPIRY_PAUSE: Duration = Duration::from_secs(60);
+
+/// The running system.
+pub struct Runtime {
+    base_url: String,
+    data_dir: PathBuf,
+    state: Arc<State>,
+    issuer: Arc<Issuer>,
+    calls: Calls,
+    fake: Option<FakeChainguard>,
+    dead_letter_queues: Vec<String>,
+    dynamodb_endpoint: String,
+    system: System,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+    /// Removed when the runtime is dropped.
+    _temporary: Option<tempfile::TempDir>,
+    _lock: std::fs::File,
+}
+
+impl Runtime {
+    /// Starts everything; returns when the API answers and the catalog is there. `progress` is told what is waited for.
+    pub async fn start(options: &Options, progress: impl Fn(&str)) -> anyhow::Result<Self> {
+        progress("opening the data folder");
+        let temporary = options.ephemeral.then(tempfile::tempdir).transpose()?;
+        let data_dir = temporary.as_ref().map_or_else(|| options.data_dir.clone(), |folder| folder.path().to_owned());
+        std::fs::create_dir_all(&data_dir).with_context(|| format!("failed to make {}", data_dir.display()))?;
+        let lock = lock(&data_dir)?;
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .with_context(|| format!("failed to listen on {}; choose another address with --listen", options.listen))?;
+        let address = listener.local_addr()?;
+        let base_url = format!("http://{}", reachable(address));
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+
+        let chainguard = Chainguard::start(options, &data_dir, &stop, &mut tasks).await?;
+        let issuer = Arc::new(Issuer::open(&data_dir.join("issuer.pk8"), format!("{base_url}/_local/issuer"))?);
+
+        progress("reading the template");
+        let mut system = Template::parse(TEMPLATE)?.resolve(&parameters(options, &base_url, &issuer, &chainguard))?;
+        settle_environment(&mut system, options, &base_url)?;
+        let dead_letter_queues = dead_letter_queues(&system);
+
+        progress("opening the store");
+        let state = Arc::new(State::open(&data_dir.join("runtime.sqlite"))?);
+        let database = tables::open(&data_dir.join("dynamodb.sqlite"), &system.tables)?;
+        let (store_listener, dynamodb_endpoint) = loopback().await?;
+        let store = database.clone();
+        let until_stop = stop.clone().cancelled_owned();
+        tasks.spawn(async move {
+            if let Err(error) = dynoxide::server::serve_with_shutdown(store_listener, store, until_stop).await {
+                tracing::error!(error, "the store stopped");
+            }
+        });
+
+        let bus = Bus::new(Arc::clone(&state), &system, options.deliveries, options.late_by);
+        let arrival = Arc::clone(&bus.arrival);
+        let secrets_dir = data_dir.join("secrets");
+        let endpoint = Arc::new(Endpoint {
+            bus,
+            state: Arc::clone(&state),
+            secrets: secrets::prepare(&secrets_dir, &system.secrets, chainguard.fake.is_some(), &base_url)?,
+            archive: data_dir.join("archive"),
+            buckets: system.buckets.iter().map(|bucket| bucket.name.clone()).collect(),
+        });
+        let (aws_listener, aws_endpoint) = loopback().await?;
+        serve(aws_listener, endpoint::router(endpoint), &stop, &mut tasks);
+
+        let calls = Calls::default();
+        let functions = Arc::new(Functions::new(&system.functions, |function| {
+            configuration(&calls, function, &aws_endpoint, &dynamodb_endpoint)
+        })?);
+
+        let gateway = Arc::new(Gateway { routes: system.routes.clone(), functions: Arc::clone(&functions) });
+        let pages = Arc::new(Pages {
+            state: Arc::clone(&state),
+            issuer: Arc::clone(&issuer),
+            dead_letter_queues: dead_letter_queues.clone(),
+            calls: calls.clone(),
+        });
+        let router = axum::Router::new()
+            .nest("/_local", pages::router(Arc::clone(&pages)))
+            .fallback(gateway::serve)
+            .with_state(gateway);
+        serve(listener, router, &stop, &mut tasks);
+
+        for source in &system.streams {
+            let source = streams::Source {
+                source: source.clone(),
+                functions: Arc::clone(&functions),
+                database: database.clone(),
+                state: Arc::clone(&state),
+            };
+            tasks.spawn(streams::run(source, stop.clone()));
+        }
+        for source in &system.queue_sources {
+            let queue = system.queues.iter().find(|queue| queue.name == source.queue);
+            let queue = queue.with_context(|| format!("the template has no queue {}", source.queue))?.clone();
+            let source = queues::Source {
+                source: source.clone(),
+                queue,
+                functions: Arc::clone(&functions),
+                state: Arc::clone(&state),
+                arrival: Arc::clone(&arrival),
+            };
+            tasks.spawn(queues::run(source, stop.clone()));
+        }
+        progress("fetching the catalog");
+        for schedule in system.schedules.iter().filter(|schedule| schedule.enabled) {
+            let function = system.functions.iter().find(|function| function.logical_id == schedule.function);
+            let function = function.with_context(|| format!("the template has no function {}", schedule.function))?;
+            // What runs seldom prepares what others need, the catalog above all: it is there before anybody asks.
+            if schedule.every > Duration::from_secs(60) {
+                schedules::invoke(schedule, function, &functions, &state).await;
+            }
+            tasks.spawn(schedules::run(
+                schedule.clone(),
+                function.clone(),
+                options.schedules_every,
+                Arc::clone(&functions),
+                Arc::clone(&state),
+                stop.clone(),
+            ));
+        }
+        tasks.spawn(remove_expired(database, stop.clone()));
+
+        Ok(Self {
+            base_url,
+            data_dir,
+            state,
+            issuer,
+            calls,
+            fake: chainguard.fake,
+            dead_letter_queues,
+            dynamodb_endpoint,
+            system,
+            stop,
+            tasks,
+            _temporary: temporary,
+            _lock: lock,
+        })
+    }
+
+    /// Where the API is.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Where the data is.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// What the runtime remembers.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The development issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Calls to AWS so far.
+    #[must_use]
+    pub const fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// The stand-in for Chainguard, unless another address was given.
+    #[must_use]
+    pub const fn fake_chainguard(&self) -> Option<&FakeChainguard> {
+        self.fake.as_ref()
+    }
+
+    /// What the template describes.
+    #[must_use]
+    pub const fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// A way to AWS, as a function has it; calls are counted under `name`.
+    #[must_use]
+    pub fn configuration(&self, name: &str) -> Configuration {
+        configuration(&self.calls, name, "http://127.0.0.1:9", &self.dynamodb_endpoint)
+    }
+
+    /// Whether every message has been dealt with, apart from dead letters.
+    pub fn is_settled(&self) -> anyhow::Result<bool> {
+        let mut aside: Vec<&str> = self.dead_letter_queues.iter().map(String::as_str).collect();
+        let read = |queue: &&str| self.system.queue_sources.iter().any(|source| source.queue == **queue);
+        aside.retain(|queue| !read(queue));
+        let unread = self.system.queues.iter().map(|queue| queue.name.as_str());
+        aside.extend(unread.filter(|queue| !read(queue)));
+        Ok(self.state.messages_outside(&aside)? == 0)
+    }
+
+    /// Messages that nobody could deal with.
+    pub fn dead_letters(&self) -> anyhow::Result<Vec<crate::state::DeadLetter>> {
+        let queues: Vec<&str> = self.dead_letter_queues.iter().map(String::as_str).collect();
+        Ok(self.state.dead_letters(&queues, 1000)?)
+    }
+
+    /// Ends everything and waits for what is under way.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Two processes on one folder would deliver everything twice.
+fn lock(data_dir: &Path) -> anyhow::Result<std::fs::File> {
+    let path = data_dir.join("lock");
+    let file = std::fs::File::create(&path).with_context(|| format!("failed to make {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => bail!(
+            "{} is in use by another process; end that one, or choose another folder with --data-dir",
+            data_dir.display()
+        ),
+    }
+}
+
+/// The address as a client on this machine writes it.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()))
+    } else {
+        address
+    }
+}
+
+async fn loopback() -> anyhow::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    Ok((listener, url))
+}
+
+fn serve(listener: TcpListener, router: axum::Router, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+    let until_stop = stop.clone().cancelled_owned();
+    tasks.spawn(async move {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(listener, service).with_graceful_shutdown(until_stop);
+        if let Err(error) = tokio::time::timeout(FOREVER, served.into_future()).await.unwrap_or(Ok(())) {
+            tracing::error!(%error, "a listener stopped");
+        }
+    });
+}
+
+/// Longer than any run.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Where Chainguard is.
+struct Chainguard {
+    fake: Option<FakeChainguard>,
+    api: String,
+    issuer: String,
+    catalog: String,
+}
+
+impl Chainguard {
+    async fn start(
+        options: &Options,
+        data_dir: &Path,
+        stop: &CancellationToken,
+        tasks: &mut JoinSet<()>,
+    ) -> anyhow::Result<Self> {
+        if let Some(url) = &options.chainguard_url {
+            return Ok(Self {
+                fake: None,
+                api: base_of(url),
+                // As Chainguard's own Terraform provider derives it.
+                issuer: base_of(url).replace("console-api", "issuer"),
+                catalog: "https://data.chainguard.dev/query".to_owned(),
+            });
+        }
+        let mut fake_options =
+            fake_chainguard::Options { organization_name: options.organization.clone(), ..Default::default() };
+        if let Some(file) = &options.catalog {
+            fake_options.catalog = fake_chainguard::Catalog::from_file(file)?;
+        }
+        let fake = FakeChainguard::open(fake_options, data_dir.join("chainguard.jsonl"))?;
+        let (listener, url) = loopback().await?;
+        let (served, until_stop) = (fake.clone(), stop.clone().cancelled_owned());
+        tasks.spawn(async move {
+            if let Err(error) = served.serve(listener, until_stop).await {
+                tracing::error!(%error, "the stand-in for Chainguard stopped");
+            }
+        });
+        Ok(Self { fake: Some(fake), catalog: format!("{url}/query"), issuer: url.clone(), api: url })
+    }
+}
+
+fn base_of(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+fn parameters(
+    options: &Options,
+    base_url: &str,
+    issuer: &Issuer,
+    chainguard: &Chainguard,
+) -> BTreeMap<String, String> {
+    let issuers = json!([{"issuer": issuer.url(), "audience": AUDIENCE}]).to_string();
+    let mut parameters = BTreeMap::from([
+        ("Environment", "dev".to_owned()),
+        ("Organization", options.organization.clone()),
+        ("TrustedIssuers", issuers),
+        ("PublicUrl", base_url.to_owned()),
+        ("MailFrom", "cgr-request@acme.example".to_owned()),
+        ("ChainguardApiUrl", chainguard.api.clone()),
+        ("ChainguardIssuerUrl", chainguard.issuer.clone()),
+        ("ChainguardCatalogUrl", chainguard.catalog.clone()),
+    ]);
+    if options.policy.is_some() {
+        parameters.insert("PolicyLayerArn", POLICY_LAYER.to_owned());
+    }
+    parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// What the template leaves to the place where it runs: the API's address, and where the policy layer is unpacked.
+fn settle_environment(system: &mut System, options: &Options, base_url: &str) -> anyhow::Result<()> {
+    let endpoint = system.api.as_ref().map(|api| api.endpoint.clone()).unwrap_or_default();
+    let policy = match &options.policy {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+            domain::policy::Policy::from_yaml(&text).with_context(|| format!("in {}", path.display()))?;
+            Some(std::path::absolute(path)?.to_string_lossy().into_owned())
+        }
+        None => None,
+    };
+    for function in &mut system.functions {
+        for value in function.environment.values_mut() {
+            match &policy {
+                Some(path) if value == POLICY_PATH => value.clone_from(path),
+                _ if !endpoint.is_empty() => *value = value.replace(&endpoint, base_url),
+                _ => {}
+            }
+        }
+    }
+    for rule in &system.rules {
+        for target in &rule.targets {
+            if let TargetKind::Function(function) = &target.kind {
+                bail!("the rule {} invokes {function} directly; put a queue in between", rule.logical_id);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn dead_letter_queues(system: &System) -> Vec<String> {
+    let mut queues: Vec<String> = system
+        .queues
+        .iter()
+        .filter_map(|queue| Some(queue.redrive.as_ref()?.dead_letter_queue.clone()))
+        .chain(system.streams.iter().filter_map(|source| source.on_failure.clone()))
+        .chain(system.functions.iter().filter_map(|function| function.on_failure.clone()))
+        .chain(system.rules.iter().flat_map(|rule| &rule.targets).filter_map(|target| target.dead_letter_queue.clone()))
+        .collect();
+    queues.sort();
+    queues.dedup();
+    queues
+}
+
+fn configuration(calls: &Calls, function: &str, endpoint: &str, dynamodb_endpoint: &str) -> Configuration {
+    // The loopback interface needs no TLS, and so no certificates.
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("local"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local")))
+        .endpoint_url(endpoint)
+        .http_client(calls.client_of(function, http))
+        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+            aws_smithy_async::rt::sleep::TokioSleep::new(),
+        ))
+        .time_source(aws_smithy_async::time::SystemTimeSource::new())
+        .build();
+    Configuration::with(sdk, Some(dynamodb_endpoint.to_owned()))
+}
+
+async fn remove_expired(database: dynoxide::Database, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EXPIRY_PAUSE) => {}
+            () = stop.cancelled() => return,
+        }
+        let store = database.clone();
+        let swept = tokio::task::spawn_blocking(move || store.sweep_ttl().map_err(|error| error.to_string())).await;
+        if let Ok(Err(error)) = swept {
+            tracing::error!(error, "failed to remove expired items");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The one write of the pipeline: state, records, name, key and count in one transaction.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use domain::id::RequestId;
+use domain::journal::Digest;
+use domain::ports::{Commit, CommitError, CommitRequest, FindIdempotency, Idempotency, NameHold, PortError, Quota};
+use domain::time::Timestamp;
+
+use super::Store;
+use super::item::{self, Item, ItemError, VERSION, entity, key_attributes, number, text, text_of};
+use super::keys::Key;
+use crate::error::{port_error, request_error};
+
+const OPERATION: &str = "commit the request";
+
+/// How often a transaction is tried that met another one on the same item, the first time included.
+const MAX_ATTEMPTS: u32 = 5;
+/// The wait before the second attempt; doubles each time.
+const FIRST_WAIT: Duration = Duration::from_millis(25);
+
+const REQUEST_ID: &str = "requestId";
+const BODY: &str = "bodyDigest";
+/// The table's time to live attribute, in seconds since 1970.
+pub(super) const EXPIRES_AT: &str = "expiresAt";
+
+/// What an item of the transaction stands for, so that its failure can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Idempotency,
+    Version,
+    Name,
+    Quota,
+}
+
+impl CommitRequest for Store {
+    async fn commit_request(&self, commit: &Commit) -> Result<(), CommitError> {
+        let (parts, items) = self.transaction(commit)?;
+        let mut wait = FIRST_WAIT;
+        for attempt in 1.. {
+            let sent = self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
+            let error = match sent {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            let reasons = cancellation_reasons(&error);
+            if let Some(failure) = condition_failure(&parts, reasons)? {
+                return Err(failure);
+            }
+            let met_another = reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"));
+            if !met_another || attempt >= MAX_ATTEMPTS {
+                return Err(port_error(OPERATION, error).into());
+            }
+            tokio::time::sleep(wait).await;
+            wait = wait.saturating_mul(2);
+        }
+        Err(CommitError::VersionConflict)
+    }
+}
+
+impl FindIdempotency for Store {
+    async fn find_idempotency(&self, idempotency: &Idempotency) -> Result<Option<(RequestId, Digest)>, PortError> {
+        let key = Key::idempotency(&idempotency.subject, &idempotency.key);
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.requests_table)
+            .set_key(Some(key_attributes(&key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| port_error("look the idempotency key up", error))?;
+        found.item.as_ref().map(|item| Ok((request_of(Some(item))?, body_of(Some(item))?))).transpose()
+    }
+}
+
+impl Store {
+    fn transaction(&self, commit: &Commit) -> Result<(Vec<Part>, Vec<TransactWriteItem>), PortError> {
+        let now = commit.records.first().map_or(Timestamp::UNIX_EPOCH, |record| record.timestamp);
+        let mut parts = Vec::with_capacity(4 + commit.records.len());
+        let mut items = Vec::with_capacity(4 + commit.records.len());
+        let mut add = |part: Part, item: TransactWriteItem| {
+            parts.push(part);
+            items.push(item);
+        };
+        if let Some(idempotency) = &commit.idempotency {
+            let id = commit.stored.request.submission.id;
+            add(Part::Idempotency, put(self.idempotency(idempotency, id, now))?);
+        }
+        add(Part::Version, put(self.request(commit)?)?);
+        if let Some(item) = self.name(commit)? {
+            add(Part::Name, item);
+        }
+        if let Some(quota) = &commit.quota {
+            add(Part::Quota, self.quota(quota)?);
+        }
+        for record in &commit.records {
+            let item: Item = serde_dynamo::to_item(record).map_err(|error| PortError {
+                operation: OPERATION,
+                retryable: false,
+                source: Box::new(error),
+            })?;
+            // The one guard that a record is never overwritten: no role may update or delete, but PutItem replaces.
+            let record = Put::builder()
+                .table_name(self.journal_table())
+                .set_item(Some(item))
+                .condition_expression("attribute_not_exists(requestId)");
+            add(Part::Version, put(record)?);
+        }
+        Ok((parts, items))
+    }
+
+    fn request(&self, commit: &Commit) -> Result<aws_sdk_dynamodb::types::builders::PutBuilder, PortError> {
+        let item = item::from_request(&commit.stored).map_err(|error| error.into_port_error(OPERATION))?;
+        let put = Put::builder().table_name(&self.requests_table).set_item(Some(item));
+        Ok(if commit.expected_version == 0 {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            put.condition_expression("#version = :expected")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":expected", number(commit.expected_version))
+        })
+    }
+
+    fn name(&self, commit: &Commit) -> Result<Option<TransactWriteItem>, PortError> {
+        let submission = &commit.stored.request.submission;
+        let key = Key::active_image(submission.repository_name());
+        let take = || {
+            let mut item = entity(&key, "active-image");
+            item.insert(REQUEST_ID.to_owned(), text(submission.id.to_string()));
+            Put::builder()
+                .table_name(&self.requests_table)
+                .set_item(Some(item))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        };
+        Ok(match commit.name {
+            NameHold::Keep => None,
+            NameHold::Take => Some(put(take().condition_expression("attribute_not_exists(pk)"))?),
+            NameHold::TakeOver(holder) => Some(put(take()
+                .condition_expression("attribute_not_exists(pk) OR requestId = :holder")
+                .expression_attribute_values(":holder", text(holder.to_string())))?),
+            NameHold::Release => {
+                let delete = Delete::builder()
+                    .table_name(&self.requests_table)
+                    .set_key(Some(key_attributes(&key)))
+                    .condition_expression("attribute_not_exists(pk) OR requestId = :holder")
+                    .expression_attribute_values(":holder", text(submission.id.to_string()))
+                    .build()
+                    .map_err(|error| request_error(OPERATION, error))?;
+                Some(TransactWriteItem::builder().delete(delete).build())
+            }
+        })
+    }
+
+    fn idempotency(
+        &self,
+        idempotency: &Idempotency,
+        id: RequestId,
+        now: Timestamp,
+    ) -> aws_sdk_dynamodb::types::builders::PutBuilder {
+        let mut item = entity(&Key::idempotency(&idempotency.subject, &idempotency.key), "idempotency");
+        item.insert(REQUEST_ID.to_owned(), text(id.to_string()));
+        item.insert(BODY.to_owned(), text(idempotency.body.to_string()));
+        item.insert(EXPIRES_AT.to_owned(), number(idempotency.expires_at.as_second()));
+        Put::builder()
+            .table_name(&self.requests_table)
+            .set_item(Some(item))
+            // DynamoDB deletes what has expired some time later.
+            .condition_expression("attribute_not_exists(pk) OR expiresAt <= :now")
+            .expression_attribute_values(":now", number(now.as_second()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    fn quota(&self, quota: &Quota) -> Result<TransactWriteItem, PortError> {
+        let end = quota.window.plus(quota.limit.per.duration());
+        let update = Update::builder()
+            .table_name(&self.requests_table)
+            .set_key(Some(key_attributes(&Key::quota(&quota.subject, quota.window))))
+            .update_expression("ADD #used :one SET expiresAt = :end, entity = :entity, schemaVersion = :schema")
+            .condition_expression("attribute_not_exists(#used) OR #used < :limit")
+            .expression_attribute_names("#used", "used")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":end", number(end.as_second()))
+            .expression_attribute_values(":entity", text("quota"))
+            .expression_attribute_values(":schema", number(1))
+            .expression_attribute_values(":limit", number(quota.limit.requests))
+            .build()
+            .map_err(|error| request_error(OPERATION, error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+fn put(builder: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem, PortError> {
+    let put = builder.build().map_err(|error| request_error(OPERATION, error))?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+fn cancellation_reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
+        _ => &[],
+    }
+}
+
+/// What the failed condition means. Several may have failed at once, as for a request that is sent twice: its key is
+/// used and its name is taken by itself. The parts are in the order in which they tell the caller most.
+fn condition_failure(parts: &[Part], reasons: &[CancellationReason]) -> Result<Option<CommitError>, PortError> {
+    let failed = parts.iter().zip(reasons).find(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
+    let Some((part, reason)) = failed else { return Ok(None) };
+    Ok(Some(match part {
+        Part::Version => CommitError::VersionConflict,
+        Part::Quota => CommitError::QuotaExceeded,
+        Part::Name => CommitError::NameTaken { holder: request_of(reason.item())? },
+        Part::Idempotency => {
+            CommitError::KeyUsed { request: request_of(reason.item())?, body: body_of(reason.item())? }
+        }
+    }))
+}
+
+fn request_of(item: Option<&Item>) -> Result<RequestId, PortError> {
+    attribute(item, REQUEST_ID)?.parse().map_err(|_| unreadable(REQUEST_ID))
+}
+
+fn body_of(item: Option<&Item>) -> Result<Digest, PortError> {
+    attribute(item, BODY)?.parse().map_err(|_| unreadable(BODY))
+}
+
+fn attribute<'a>(item: Option<&'a Item>, name: &'static str) -> Result<&'a str, PortError> {
+    item.ok_or(ItemError::of(name))
+        .and_then(|item| text_of(item, name))
+        .map_err(|error| error.into_port_error(OPERATION))
+}
+
+fn unreadable(attribute: &'static str) -> PortError {
+    ItemError::of(attribute).into_port_error(OPERATION)
+}
