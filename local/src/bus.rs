@@ -130,7 +130,7 @@ fn bus_name(name_or_arn: &str) -> &str {
 /// The queues that a rule fills with an event, and what each gets.
 fn deliveries<'a>(rule: &'a Rule, event: &'a Value) -> impl Iterator<Item = (String, String)> + 'a {
     let targets = if rule.pattern.matches(event) { rule.targets.as_slice() } else { &[] };
-    targets.iter().filter_map(|target| {
+    targets.iter().filter_map(move |target| {
         let queue = match &target.kind {
             TargetKind::Queue(name) => name.clone(),
             // Refused when the runtime starts.

@@ -1,7 +1,6 @@
 //! Puts everything together: the template says what there is, the parts of this crate stand for AWS.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +32,9 @@ use crate::{queues, schedules, secrets, streams, tables};
 
 /// The template that is deployed.
 pub const TEMPLATE: &str = include_str!("../../infra/template.yaml");
+
+/// Where the development issuer is, below the API's address.
+const ISSUER_PATH: &str = "/_local/issuer";
 
 /// Where the template's functions look for the policy that replaces the default one.
 const POLICY_PATH: &str = "/opt/policy.yaml";
@@ -75,11 +77,11 @@ impl Runtime {
         let mut tasks = JoinSet::new();
 
         let chainguard = Chainguard::start(options, &data_dir, &stop, &mut tasks).await?;
-        let issuer = Arc::new(Issuer::open(&data_dir.join("issuer.pk8"), format!("{base_url}/_local/issuer"))?);
+        let issuer = Arc::new(Issuer::open(&data_dir.join("issuer.pk8"), format!("{base_url}{ISSUER_PATH}"))?);
 
         progress("reading the template");
-        let mut system = Template::parse(TEMPLATE)?.resolve(&parameters(options, &base_url, &issuer, &chainguard))?;
-        settle_environment(&mut system, options, &base_url)?;
+        let mut system = Template::parse(TEMPLATE)?.resolve(&parameters(options))?;
+        settle_environment(&mut system, options, &Addresses::new(&base_url, &chainguard))?;
         let dead_letter_queues = dead_letter_queues(&system);
 
         progress("opening the store");
@@ -120,9 +122,9 @@ impl Runtime {
             calls: calls.clone(),
         });
         let router = axum::Router::new()
-            .nest("/_local", pages::router(Arc::clone(&pages)))
             .fallback(gateway::serve)
-            .with_state(gateway);
+            .with_state(gateway)
+            .nest("/_local", pages::router(pages));
         serve(listener, router, &stop, &mut tasks);
 
         for source in &system.streams {
@@ -285,15 +287,11 @@ fn serve(listener: TcpListener, router: axum::Router, stop: &CancellationToken, 
     let until_stop = stop.clone().cancelled_owned();
     tasks.spawn(async move {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let served = axum::serve(listener, service).with_graceful_shutdown(until_stop);
-        if let Err(error) = tokio::time::timeout(FOREVER, served.into_future()).await.unwrap_or(Ok(())) {
+        if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(until_stop).await {
             tracing::error!(%error, "a listener stopped");
         }
     });
 }
-
-/// Longer than any run.
-const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Where Chainguard is.
 struct Chainguard {
@@ -340,22 +338,44 @@ fn base_of(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
-fn parameters(
-    options: &Options,
-    base_url: &str,
-    issuer: &Issuer,
-    chainguard: &Chainguard,
-) -> BTreeMap<String, String> {
-    let issuers = json!([{"issuer": issuer.url(), "audience": AUDIENCE}]).to_string();
+/// What the template takes for an address, which has to be https, and what stands for it on this machine.
+struct Addresses(Vec<(&'static str, String)>);
+
+impl Addresses {
+    const PUBLIC: &'static str = "https://cgr-request.local";
+    const API: &'static str = "https://chainguard-api.local";
+    const ISSUER: &'static str = "https://chainguard-issuer.local";
+    const CATALOG: &'static str = "https://chainguard-catalog.local/query";
+
+    fn new(base_url: &str, chainguard: &Chainguard) -> Self {
+        Self(vec![
+            (Self::PUBLIC, base_url.to_owned()),
+            (Self::API, chainguard.api.clone()),
+            (Self::ISSUER, chainguard.issuer.clone()),
+            (Self::CATALOG, chainguard.catalog.clone()),
+        ])
+    }
+
+    fn put_into(&self, value: &mut String) {
+        for (stand_in, address) in &self.0 {
+            if value.contains(stand_in) {
+                *value = value.replace(stand_in, address);
+            }
+        }
+    }
+}
+
+fn parameters(options: &Options) -> BTreeMap<String, String> {
+    let issuer = format!("{}{ISSUER_PATH}", Addresses::PUBLIC);
     let mut parameters = BTreeMap::from([
         ("Environment", "dev".to_owned()),
         ("Organization", options.organization.clone()),
-        ("TrustedIssuers", issuers),
-        ("PublicUrl", base_url.to_owned()),
+        ("TrustedIssuers", json!([{"issuer": issuer, "audience": AUDIENCE}]).to_string()),
+        ("PublicUrl", Addresses::PUBLIC.to_owned()),
         ("MailFrom", "cgr-request@acme.example".to_owned()),
-        ("ChainguardApiUrl", chainguard.api.clone()),
-        ("ChainguardIssuerUrl", chainguard.issuer.clone()),
-        ("ChainguardCatalogUrl", chainguard.catalog.clone()),
+        ("ChainguardApiUrl", Addresses::API.to_owned()),
+        ("ChainguardIssuerUrl", Addresses::ISSUER.to_owned()),
+        ("ChainguardCatalogUrl", Addresses::CATALOG.to_owned()),
     ]);
     if options.policy.is_some() {
         parameters.insert("PolicyLayerArn", POLICY_LAYER.to_owned());
@@ -363,9 +383,8 @@ fn parameters(
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// What the template leaves to the place where it runs: the API's address, and where the policy layer is unpacked.
-fn settle_environment(system: &mut System, options: &Options, base_url: &str) -> anyhow::Result<()> {
-    let endpoint = system.api.as_ref().map(|api| api.endpoint.clone()).unwrap_or_default();
+/// What the template leaves to the place where it runs: addresses, and where the policy layer is unpacked.
+fn settle_environment(system: &mut System, options: &Options, addresses: &Addresses) -> anyhow::Result<()> {
     let policy = match &options.policy {
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
@@ -378,8 +397,7 @@ fn settle_environment(system: &mut System, options: &Options, base_url: &str) ->
         for value in function.environment.values_mut() {
             match &policy {
                 Some(path) if value == POLICY_PATH => value.clone_from(path),
-                _ if !endpoint.is_empty() => *value = value.replace(&endpoint, base_url),
-                _ => {}
+                _ => addresses.put_into(value),
             }
         }
     }

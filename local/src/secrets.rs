@@ -18,7 +18,7 @@ const NOTIFICATION: &str = "NotificationSecret";
 ///
 /// Where Chainguard is the stand-in, its credential is a token that it takes; else it is what the template says, and
 /// the operator writes the real one into the file. Slack and webhook go to the outbox unless the file says otherwise.
-pub fn prepare(
+pub(crate) fn prepare(
     folder: &Path,
     secrets: &[Secret],
     chainguard_is_stand_in: bool,

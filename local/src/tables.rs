@@ -9,7 +9,7 @@ use crate::template::Table;
 
 /// A table that cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum TableError {
+pub(crate) enum TableError {
     /// The store says no.
     #[error("the store refused the table {table}: {source}")]
     Store {
@@ -33,7 +33,7 @@ pub enum TableError {
 }
 
 /// Opens the store in a file and makes the tables that it does not have yet.
-pub fn open(path: &Path, tables: &[Table]) -> Result<Database, TableError> {
+pub(crate) fn open(path: &Path, tables: &[Table]) -> Result<Database, TableError> {
     let database = Database::new(&path.to_string_lossy()).map_err(TableError::Open)?;
     for table in tables {
         let store = |source| TableError::Store { table: table.name.clone(), source };

@@ -73,7 +73,7 @@ pub async fn audit<A: ArchiveRecord>(archive: &A, event: Detail) -> Result<(), E
     match archive.archive_record(&record).await? {
         Archived::Stored => {
             let id = record.event_id();
-            tracing::info!(target: AUDIT_TARGET, event.id = %id, record = canonical_json(&record), "archived {id}");
+            tracing::info!(target: AUDIT_TARGET, record = canonical_json(&record), event.id = %id, "archived {id}");
         }
         Archived::AlreadyThere => {}
     }

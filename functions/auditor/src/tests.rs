@@ -119,11 +119,8 @@ async fn a_record_is_archived_and_logged_once_however_often_it_arrives() {
     assert!(batch(&archive, &[event(1), event(2), event(1)]).await.is_empty());
     assert!(batch(&archive, &[event(2)]).await.is_empty());
     assert_eq!(archive.sequences(), [1, 2]);
-    let logged: Vec<Record> = log
-        .audit_lines()
-        .iter()
-        .map(|line| serde_json::from_str(line["record"].as_str().unwrap()).unwrap())
-        .collect();
+    let logged: Vec<Record> =
+        log.audit_lines().iter().map(|line| serde_json::from_str(line["record"].as_str().unwrap()).unwrap()).collect();
     assert_eq!(logged, [record(1), record(2)]);
 }
 

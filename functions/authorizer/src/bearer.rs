@@ -14,7 +14,8 @@ pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// What API Gateway asks an authorizer, payload format 2.0; of which only the headers matter here.
 ///
-/// API Gateway writes their names in lower case and puts the values of repeated headers into one text.
+/// API Gateway writes their names in lower case and puts the values of repeated headers into one text. It has no `Debug`,
+/// so that no token gets into a log.
 #[derive(Clone, Default, Deserialize)]
 pub struct AuthorizerEvent {
     #[serde(default)]

@@ -136,7 +136,7 @@ impl Jwk {
             ("OKP", Some("Ed25519")) => SigningAlgorithm::EdDsa,
             _ => return None,
         };
-        if !signs || self.alg.as_deref().is_some_and(|name| name != algorithm.as_str()) {
+        if self.alg.as_deref().is_some_and(|name| name != algorithm.as_str()) {
             return None;
         }
         let key = match algorithm {

@@ -21,7 +21,9 @@ pub(crate) enum Refusal {
     CriticalExtension,
     #[error("the token is not from an issuer that is trusted here; sign in with your organisation's identity provider")]
     Issuer,
-    #[error("the token is signed with a key that its issuer does not publish; sign in again, and if that does not help, in a minute")]
+    #[error(
+        "the token is signed with a key that its issuer does not publish; sign in again, and if that does not help, in a minute"
+    )]
     UnknownKey,
     #[error("the token's algorithm does not fit the key that it names; sign in again")]
     KeyType,

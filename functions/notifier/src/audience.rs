@@ -112,9 +112,15 @@ impl Occasion {
     }
 }
 
-/// Those who may decide, as far as `occasion` tells.
+/// The names of those who may decide: people's addresses, groups' names.
 #[must_use]
-pub fn approvers(occasion: Occasion, record: &Record, policy: &Policy) -> Vec<Approver> {
+pub fn approver_names(occasion: Occasion, record: &Record, policy: &Policy) -> String {
+    let names: Vec<String> = approvers(occasion, record, policy).into_iter().map(|approver| approver.name).collect();
+    names.join(", ")
+}
+
+/// Those who may decide, as far as `occasion` tells.
+fn approvers(occasion: Occasion, record: &Record, policy: &Policy) -> Vec<Approver> {
     policy.approvers(record.approval_tier, &record.team, occasion.is_escalated())
 }
 

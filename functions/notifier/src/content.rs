@@ -3,10 +3,11 @@
 use domain::api::Links;
 use domain::image::{Organization, REGISTRY, pull_command};
 use domain::journal::Record;
-use domain::policy::{Approver, Policy};
+use domain::policy::Policy;
+use domain::text::{Comment, Justification, RiskAssessment};
 use domain::time::Timestamp;
 
-use crate::audience::{Occasion, Reader, approvers};
+use crate::audience::{Occasion, Reader, approver_names};
 use crate::visible::{Line, Prose};
 use crate::wording::{Tone, reason, wording};
 
@@ -107,7 +108,7 @@ fn facts(occasion: Occasion, record: &Record, installation: &Installation) -> Ve
     let mut facts = vec![
         fact("Image", record.image.to_string()),
         fact("Repository", format!("{REGISTRY}/{}/{repository}", installation.organization)),
-        fact("Team", &record.team),
+        fact("Team", record.team.as_str()),
         fact("Environment", record.environment.as_str()),
         fact("Requester", &record.requester),
         fact("Tier", record.approval_tier.as_str()),
@@ -120,7 +121,7 @@ fn facts(occasion: Occasion, record: &Record, installation: &Installation) -> Ve
         facts.push(fact("Error", error.kind.as_str()));
     }
     if occasion.asks_for_decision() {
-        facts.push(fact("Waiting for", names(&approvers(occasion, record, &installation.policy))));
+        facts.push(fact("Waiting for", approver_names(occasion, record, &installation.policy)));
     }
     if occasion == Occasion::Submitted {
         facts.extend(deadlines(record, &installation.policy));
@@ -145,21 +146,17 @@ fn passages(occasion: Occasion, record: &Record) -> Vec<Passage> {
     [
         ("What happened", record.error.as_ref().map(|error| error.message.as_str())),
         ("What helps", record.error.as_ref().map(|error| error.remedy.as_str())),
-        (comment, record.comment.as_ref().map(|text| text.as_str())),
-        ("Justification", record.justification.as_ref().map(|text| text.as_str())),
-        ("Risk assessment", record.risk_assessment.as_ref().map(|text| text.as_str())),
+        (comment, record.comment.as_ref().map(Comment::as_str)),
+        ("Justification", record.justification.as_ref().map(Justification::as_str)),
+        ("Risk assessment", record.risk_assessment.as_ref().map(RiskAssessment::as_str)),
     ]
     .into_iter()
     .filter_map(|(label, text)| Some(Passage { label, text: Prose::new(text?) }))
     .collect()
 }
 
-fn fact(label: &'static str, value: impl ToString) -> Fact {
-    Fact { label, value: Line::new(value.to_string()) }
-}
-
-fn names(approvers: &[Approver]) -> String {
-    approvers.iter().map(|approver| approver.name.as_str()).collect::<Vec<_>>().join(", ")
+fn fact(label: &'static str, value: impl AsRef<str>) -> Fact {
+    Fact { label, value: Line::new(value) }
 }
 
 /// `Tue 24 Nov 2026, 18:51 UTC`.

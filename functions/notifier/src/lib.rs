@@ -74,7 +74,8 @@ impl Function for Notifier {
                 clock: &SystemClock,
                 http: &self.http,
             };
-            Ok(notify(ports, &self.installation, &detail).await?)
+            // Boxed: the SDK's futures make it too large for a stack that a whole batch shares.
+            Ok(Box::pin(notify(ports, &self.installation, &detail)).await?)
         });
         Ok(handled.await)
     }

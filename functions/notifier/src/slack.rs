@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::content::{Content, Fact, Passage};
 use crate::post::Posting;
 use crate::settings::SlackSettings;
-use crate::visible::Line;
 
 /// Longest header. Source: docs.slack.dev, "Header block".
 const MAX_HEADER: usize = 150;
@@ -30,7 +29,7 @@ pub fn posting(settings: &SlackSettings, content: &Content) -> Posting {
 
 fn message(content: &Content) -> Value {
     let mut blocks = vec![
-        json!({"type": "header", "text": {"type": "plain_text", "text": header(&content.title), "emoji": false}}),
+        json!({"type": "header", "text": {"type": "plain_text", "text": escaped(content.title.as_str(), MAX_HEADER), "emoji": false}}),
         section(&format!("*{}*\n{}", content.status, escaped(content.lead.as_str(), MAX_FIELD))),
     ];
     if let Some(command) = &content.command {
@@ -67,25 +66,17 @@ fn field(fact: &Fact) -> Value {
 
 fn passage(passage: &Passage) -> Value {
     // Marked line by line, so that what people write cannot pass for what this message says.
-    let marks = passage.text.as_str().matches('\n').count();
-    let quoted = escaped(passage.text.as_str(), MAX_PASSAGE.saturating_sub(marks)).replace('\n', "\n>");
-    section(&format!("*{}*\n>{quoted}", passage.label))
+    section(&format!("*{}*\n>{}", passage.label, escaped(passage.text.as_str(), MAX_PASSAGE)))
 }
 
-/// Plain text, in which Slack looks for nothing but emoji, and those are off.
-fn header(title: &Line) -> String {
-    let title = title.as_str();
-    match title.char_indices().nth(MAX_HEADER / 2) {
-        // Counted as UTF-16 at worst: two units a character.
-        Some((end, _)) if title.encode_utf16().count() > MAX_HEADER => {
-            format!("{}…", title.get(..end).unwrap_or_default())
-        }
-        _ => title.to_owned(),
-    }
-}
-
-/// `text` escaped, in at most `limit` UTF-16 units and a remark if that was too few.
+/// `text` escaped, its lines marked as quoted from the second on, in at most `limit` UTF-16 units: cut between
+/// characters where it is longer, and that is said.
 fn escaped(text: &str, limit: usize) -> String {
+    let whole = escaped_until(text, usize::MAX);
+    if units(&whole) <= limit { whole } else { escaped_until(text, limit.saturating_sub(units(CUT))) + CUT }
+}
+
+fn escaped_until(text: &str, limit: usize) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut used = 0;
     for c in text.chars() {
@@ -94,16 +85,21 @@ fn escaped(text: &str, limit: usize) -> String {
             '&' => "&amp;",
             '<' => "&lt;",
             '>' => "&gt;",
+            '\n' => "\n>",
             _ => &*c.encode_utf8(&mut buffer),
         };
-        used += piece.encode_utf16().count();
+        used += units(piece);
         if used > limit {
-            shown.push_str(CUT);
             break;
         }
         shown.push_str(piece);
     }
     shown
+}
+
+/// Length as Slack may count it at worst.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
 }
 
 #[cfg(test)]

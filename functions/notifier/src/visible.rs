@@ -4,7 +4,7 @@
 //! (`[U+0085]`). So do the characters that turn the direction of writing round, with which a text can be made to
 //! read as another one. Escaping for HTML or Slack is the matter of whoever writes HTML or Slack's markup.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Text of one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,8 @@ fn push_visible(shown: &mut String, c: char) {
         '\u{7f}' => shown.push('\u{2421}'),
         // C1 controls, line and paragraph separators, direction embeddings, overrides and isolates.
         '\u{80}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            shown.push_str(&format!("[U+{:04X}]", u32::from(c)));
+            // Writing to a string cannot fail.
+            write!(shown, "[U+{:04X}]", u32::from(c)).ok();
         }
         _ => shown.push(c),
     }

@@ -5,7 +5,7 @@
 use domain::journal::Record;
 use domain::policy::{ApprovalTier, Policy, ReviewTier};
 
-use crate::audience::{Occasion, Reader};
+use crate::audience::{Occasion, Reader, approver_names};
 
 /// How a message is meant; its colour where there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,133 +36,138 @@ pub struct Wording {
 /// The words of `occasion` for `reader`.
 #[must_use]
 pub fn wording(occasion: Occasion, reader: Reader, record: &Record, policy: &Policy) -> Wording {
-    let Record { image, requester, team, policy_rule: rule, .. } = record;
-    let by = record.approver.as_deref().unwrap_or("An approver");
-    let review = policy.review(record.approval_tier);
-    let say = |status, tone, title: String, lead: &str| Wording { status, tone, title, lead: lead.to_owned() };
-    match (occasion, reader) {
-        (Occasion::Submitted, Reader::Requester) => say(
-            "received",
-            Tone::Neutral,
+    match reader {
+        Reader::Requester => for_requester(occasion, record, policy),
+        Reader::Approvers | Reader::Administrators | Reader::Everybody => for_others(occasion, record, policy),
+    }
+}
+
+fn for_requester(occasion: Occasion, record: &Record, policy: &Policy) -> Wording {
+    let Record { image, policy_rule: rule, .. } = record;
+    let by = decided_by(record);
+    match occasion {
+        Occasion::Submitted => say(
+            ("received", Tone::Neutral),
             format!("Your request for {image} was received"),
-            &format!(
-                "The policy's rule “{rule}” asks for {}. You are told as soon as it is decided.",
+            format!(
+                "It waits for {}, since the policy's rule “{rule}” asks for {}. You are told as soon as it is decided.",
+                approver_names(occasion, record, policy),
                 tier_words(record.approval_tier)
             ),
         ),
-        (Occasion::Submitted, _) => say(
-            "please decide",
-            Tone::Waiting,
-            format!("{requester} asks for {image}"),
-            &what_is_needed(record, review),
-        ),
-        (Occasion::Reminded, _) => say(
-            "reminder, please decide",
-            Tone::Waiting,
-            format!("{requester} still waits for a decision on {image}"),
-            &what_is_needed(record, review),
-        ),
-        (Occasion::Escalated, _) => say(
-            "overdue, please decide",
-            Tone::Bad,
-            format!("The decision on {image} for {team} is overdue"),
-            &format!("{} {}", second_line(review), what_is_needed(record, review)),
-        ),
-        (Occasion::ApprovalRecorded, Reader::Requester) => say(
-            "approved by one, more needed",
-            Tone::Neutral,
+        Occasion::ApprovalRecorded => say(
+            ("approved by one, more needed", Tone::Neutral),
             format!("{by} approved your request for {image}"),
             "More approvals are needed. You are told as soon as it is decided.",
         ),
-        (Occasion::ApprovalRecorded, _) => say(
-            "approved by one, more needed",
-            Tone::Neutral,
-            format!("{by} approved {image} for {team}"),
-            "More approvals are needed.",
-        ),
-        (Occasion::ApprovedByPolicy, Reader::Requester) => say(
-            "approved",
-            Tone::Good,
+        Occasion::ApprovedByPolicy => say(
+            ("approved", Tone::Good),
             format!("Your request for {image} is approved"),
-            &format!(
+            format!(
                 "The policy's rule “{rule}” approves it without asking anybody. \
                  The image is being added; you get the line to pull it as soon as it works."
             ),
         ),
-        (Occasion::ApprovedByPolicy, _) => say(
-            "approved by the policy",
-            Tone::Good,
-            format!("{image} for {team} is approved"),
-            &format!("The policy's rule “{rule}” approves it without asking anybody. The image is being added."),
-        ),
-        (Occasion::Approved, Reader::Requester) => say(
-            "approved",
-            Tone::Good,
+        Occasion::Approved => say(
+            ("approved", Tone::Good),
             format!("{by} approved your request for {image}"),
             "The image is being added; you get the line to pull it as soon as it works.",
         ),
-        (Occasion::Approved, _) => say(
-            "approved, nothing to do",
-            Tone::Good,
-            format!("{by} approved {image} for {team}"),
-            "It is decided and there is nothing to do any more: the image is being added.",
-        ),
-        (Occasion::Rejected, Reader::Requester) => say(
-            "rejected",
-            Tone::Bad,
+        Occasion::Rejected => say(
+            ("rejected", Tone::Bad),
             format!("{by} rejected your request for {image}"),
             "The reason is below. Once it is dealt with, you can ask again.",
         ),
-        (Occasion::Rejected, _) => say(
-            "rejected, nothing to do",
-            Tone::Neutral,
-            format!("{by} rejected {image} for {team}"),
-            "It is decided and there is nothing to do any more.",
-        ),
-        (Occasion::Cancelled, _) => say(
-            "cancelled, nothing to do",
-            Tone::Neutral,
-            format!("{requester} cancelled the request for {image}"),
-            "There is nothing to decide any more.",
-        ),
-        (Occasion::Expired, Reader::Requester) => say(
-            "expired",
-            Tone::Bad,
+        Occasion::Expired => say(
+            ("expired", Tone::Bad),
             format!("Your request for {image} expired"),
             "Nobody decided in time, so nothing was added. If you still need the image, ask again.",
         ),
-        (Occasion::Expired, _) => say(
-            "expired, nothing to do",
-            Tone::Neutral,
-            format!("The request for {image} for {team} expired"),
-            "Nobody decided in time. There is nothing to decide any more; the requester may ask again.",
-        ),
-        (Occasion::Failed, Reader::Requester) => say(
-            "failed",
-            Tone::Bad,
+        Occasion::Failed => say(
+            ("failed", Tone::Bad),
             format!("{image} could not be added"),
             "Your request was approved, but the image could not be added. What happened and what helps is below.",
         ),
-        (Occasion::Failed, _) => say(
-            "failed, please look into it",
-            Tone::Bad,
+        Occasion::Available => say(
+            ("ready to pull", Tone::Good),
+            format!("{image} is ready to pull"),
+            "It is in your organisation's registry. Pull it with this line:",
+        ),
+        // The requester's own doing, or the approvers' business.
+        Occasion::Cancelled | Occasion::Reminded | Occasion::Escalated => for_others(occasion, record, policy),
+    }
+}
+
+fn for_others(occasion: Occasion, record: &Record, policy: &Policy) -> Wording {
+    let Record { image, requester, team, policy_rule: rule, .. } = record;
+    let by = decided_by(record);
+    let review = policy.review(record.approval_tier);
+    match occasion {
+        Occasion::Submitted => say(
+            ("please decide", Tone::Waiting),
+            format!("{requester} asks for {image}"),
+            what_is_needed(record, review),
+        ),
+        Occasion::Reminded => say(
+            ("reminder, please decide", Tone::Waiting),
+            format!("{requester} still waits for a decision on {image}"),
+            what_is_needed(record, review),
+        ),
+        Occasion::Escalated => say(
+            ("overdue, please decide", Tone::Bad),
+            format!("The decision on {image} for {team} is overdue"),
+            format!("{} {}", second_line(review), what_is_needed(record, review)),
+        ),
+        Occasion::ApprovalRecorded => say(
+            ("approved by one, more needed", Tone::Neutral),
+            format!("{by} approved {image} for {team}"),
+            "More approvals are needed.",
+        ),
+        Occasion::ApprovedByPolicy => say(
+            ("approved by the policy", Tone::Good),
+            format!("{image} for {team} is approved"),
+            format!("The policy's rule “{rule}” approves it without asking anybody. The image is being added."),
+        ),
+        Occasion::Approved => say(
+            ("approved, nothing to do", Tone::Good),
+            format!("{by} approved {image} for {team}"),
+            "It is decided and there is nothing to do any more: the image is being added.",
+        ),
+        Occasion::Rejected => say(
+            ("rejected, nothing to do", Tone::Neutral),
+            format!("{by} rejected {image} for {team}"),
+            "It is decided and there is nothing to do any more.",
+        ),
+        Occasion::Cancelled => say(
+            ("cancelled, nothing to do", Tone::Neutral),
+            format!("{requester} cancelled the request for {image}"),
+            "There is nothing to decide any more.",
+        ),
+        Occasion::Expired => say(
+            ("expired, nothing to do", Tone::Neutral),
+            format!("The request for {image} for {team} expired"),
+            "Nobody decided in time. There is nothing to decide any more; the requester may ask again.",
+        ),
+        Occasion::Failed => say(
+            ("failed, please look into it", Tone::Bad),
             format!("{image} for {team} could not be added"),
             "It was approved, but adding it failed for good. \
              Once the cause is gone, an administrator can send the request round again.",
         ),
-        (Occasion::Available, Reader::Requester) => say(
-            "ready to pull",
-            Tone::Good,
-            format!("{image} is ready to pull"),
-            "It is in your organisation's registry. Pull it with this line:",
-        ),
-        (Occasion::Available, _) => say(
-            "ready to pull",
-            Tone::Good,
+        Occasion::Available => say(
+            ("ready to pull", Tone::Good),
             format!("{image} for {team} is ready to pull"),
-            &format!("{requester} asked for it, and it is in the organisation's registry."),
+            format!("{requester} asked for it, and it is in the organisation's registry."),
         ),
     }
+}
+
+fn say((status, tone): (&'static str, Tone), title: String, lead: impl Into<String>) -> Wording {
+    Wording { status, tone, title, lead: lead.into() }
+}
+
+fn decided_by(record: &Record) -> &str {
+    record.approver.as_deref().unwrap_or("An approver")
 }
 
 /// Why the reader gets a mail.

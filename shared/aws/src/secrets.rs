@@ -182,7 +182,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_binary_secret_is_refused() {
-        let server = Loopback::start(|_, _| Reply::json(&json!({"Name": "token", "SecretBinary": "aHVudGVyMg=="}))).await;
+        let server =
+            Loopback::start(|_, _| Reply::json(&json!({"Name": "token", "SecretBinary": "aHVudGVyMg=="}))).await;
         let error = Secrets::new(&server.configuration()).read_secret("token").await.unwrap_err();
         assert!(!error.retryable);
         assert!(!format!("{error:?}").contains("hunter2"));

@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_secret_is_said_without_quoting_it() {
-        for text in [
-            "hush",
+        let not_json = ["hush", r#"{"kind":"token","token":"hush"#, ""];
+        let other_shapes = [
             r#""hush""#,
             r#"{"token":"hush"}"#,
             r#"{"kind":"hush"}"#,
@@ -127,11 +127,11 @@ mod tests {
             r#"{"kind":"token","token":""}"#,
             r#"{"kind":"unconfigured","token":"hush"}"#,
             r#"{"kind":"exchange","token":"hush"}"#,
-            r#"{"kind":"token","token":"hush"#,
-            "",
-        ] {
+        ];
+        let cases = not_json.map(|text| (text, "is not JSON")).into_iter();
+        for (text, expected) in cases.chain(other_shapes.map(|text| (text, "JSON of another shape"))) {
             let Err(ChainguardError::Credential(error)) = Credential::parse(text) else { panic!("{text} is accepted") };
-            assert!(!error.contains("hush"), "{error}");
+            assert!(error.contains(expected) && !error.contains("hush"), "{text}: {error}");
         }
     }
 

@@ -188,6 +188,13 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_cannot_be_read_is_not_quoted() {
+        let error = serde_json::from_str::<u8>(r#""hush""#).unwrap_err();
+        let text = "malformed answer at line 1, column 6".to_owned();
+        assert_eq!(malformed(&error), ChainguardError::Unavailable(text));
+    }
+
+    #[test]
     fn a_secret_that_can_be_read_later_is_no_bad_credential() {
         let error = |retryable| PortError { operation: "read the secret", retryable, source: "throttled".into() };
         let text = "failed to read the secret: throttled".to_owned();

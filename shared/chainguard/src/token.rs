@@ -146,6 +146,15 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_to_be_kept_until_its_time_and_a_stored_one_never() {
+        let kept = |keep_until| Token { secret: Secret::new("hush").unwrap(), keep_until }.is_to_be_kept();
+        let now = Instant::now();
+        assert!(kept(Some(now + Duration::from_hours(1))));
+        assert!(!kept(Some(now)));
+        assert!(!kept(None));
+    }
+
+    #[test]
     fn a_token_whose_end_is_not_told_is_not_kept() {
         let now: jiff::Timestamp = "2026-11-23T18:51:45Z".parse().unwrap();
         assert_eq!(lifetime("2026-11-23T19:51:45.123Z", Some(now)), Some(Duration::from_millis(3_600_123)));

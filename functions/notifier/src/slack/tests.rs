@@ -41,9 +41,9 @@ fn nothing_that_people_write_mentions_anybody_or_links_anywhere() {
     for record in [record_of(EventType::Submitted, &asked), rejected, record_of(EventType::Failed, &asked)] {
         let message = message_of(&record);
         for (kind, text) in texts(&message) {
-            // The one link is ours. A header is plain text, in which Slack reads no markup.
+            // The one link is ours.
             let foreign = text.replace("<https://images.acme.example/request/", "");
-            assert!(kind == "plain_text" || !foreign.contains('<'), "{kind}: {text}");
+            assert!(!foreign.contains('<'), "{kind}: {text}");
             assert!(!text.contains('\u{202e}') && !text.contains('\u{7}'), "{kind}: {text}");
         }
         let all = message.to_string();
@@ -84,9 +84,14 @@ fn slack_s_limits_hold_for_the_longest_texts() {
 
 #[test]
 fn what_is_cut_is_cut_between_characters_and_said() {
+    let limit = |kept: usize| kept + units(CUT);
+    let long = "b".repeat(40);
     assert_eq!(escaped("a&b", 7), "a&amp;b");
-    assert_eq!(escaped("a&b", 5), format!("a{CUT}"));
-    assert_eq!(escaped("a🚀b", 3), format!("a🚀{CUT}"));
+    assert_eq!(escaped(&format!("a&{long}"), limit(5)), format!("a{CUT}"));
+    assert_eq!(escaped(&format!("a&{long}"), limit(6)), format!("a&amp;{CUT}"));
+    assert_eq!(escaped(&format!("a🚀{long}"), limit(2)), format!("a{CUT}"));
+    assert_eq!(escaped(&format!("a🚀{long}"), limit(3)), format!("a🚀{CUT}"));
+    assert_eq!(escaped(&format!("a\n{long}"), limit(2)), format!("a{CUT}"));
 }
 
 #[test]

@@ -16,7 +16,11 @@ pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> String {
     }
     let inner = Sha256::digest([&block.map(|byte| byte ^ 0x36)[..], message].concat());
     let outer = Sha256::digest([&block.map(|byte| byte ^ 0x5c)[..], &inner[..]].concat());
-    outer.iter().map(|byte| format!("{byte:02x}")).collect()
+    outer
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
 }
 
 fn settings(key: &str) -> WebhookSettings {

@@ -129,7 +129,8 @@ async fn events_before_one_that_can_never_fit_are_published() {
 
 #[tokio::test]
 async fn an_answer_that_leaves_entries_out_does_not_count_for_them() {
-    let server = Loopback::start(|_, _| Reply::json(&json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}))).await;
+    let server =
+        Loopback::start(|_, _| Reply::json(&json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}))).await;
     let published = bus(&server).publish_events(&events(3)).await.unwrap();
     // Each round takes one more: the first, then the second, then the third.
     assert_eq!(published, 3);
