@@ -1,8 +1,30 @@
-//! Placeholder.
-use utoipa::OpenApi;
-#[derive(OpenApi)]
-#[openapi(paths(intake::submit::submit, approval::decide::approve, approval::decide::reject, approval::decide::cancel, approval::decide::retry, query::read::show_request, query::read::list_events, query::read::list_requests, query::read::search_catalog, query::read::openapi))]
-struct Api;
-fn main() {
-    println!("{}", Api::openapi().to_pretty_json().unwrap());
+//! Tasks of the repository: `cargo xtask <task>`.
+#![expect(clippy::print_stdout, reason = "people run it in a terminal and read what it says")]
+
+mod generate;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "Tasks of this repository")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Writes what is made from the code and checked in: docs/openapi.json, docs/asyncapi.json, events/**.json
+    Generate {
+        /// Writes nothing; fails if a file is missing, different or superfluous
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Generate { check: false } => generate::write(),
+        Task::Generate { check: true } => generate::check(),
+    }
 }

@@ -19,7 +19,6 @@ const ARCHIVE_BUCKET: &str = "ARCHIVE_BUCKET";
 const ARCHIVE_RETENTION_DAYS: &str = "ARCHIVE_RETENTION_DAYS";
 /// The most days that S3 takes. Source: S3 user guide, "Object Lock considerations".
 const MAX_RETENTION_DAYS: u64 = 36_500;
-const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The log target of audit lines: what a log pipeline selects them by.
 const AUDIT_TARGET: &str = "audit";
@@ -44,7 +43,7 @@ impl Function for Auditor {
                 problem: format!("it has to be 1 to {MAX_RETENTION_DAYS}"),
             });
         }
-        let retention = Duration::from_secs(days * SECONDS_PER_DAY);
+        let retention = Duration::from_hours(24 * days);
         Ok(Self { archive: Archive::new(aws, bucket, retention) })
     }
 

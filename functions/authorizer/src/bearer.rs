@@ -46,11 +46,11 @@ impl AuthorizerEvent {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn token(headers: serde_json::Value) -> Result<String, Refusal> {
+    fn token(headers: &Value) -> Result<String, Refusal> {
         let event: AuthorizerEvent = serde_json::from_value(json!({"version": "2.0", "headers": headers})).unwrap();
         event.token().map(str::to_owned)
     }
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn the_scheme_and_the_name_of_the_header_have_no_case() {
         for (name, scheme) in [("authorization", "Bearer"), ("Authorization", "bearer"), ("AUTHORIZATION", "BEARER ")] {
-            assert_eq!(token(json!({ name: format!("{scheme} abc") })), Ok("abc".to_owned()), "{name} {scheme}");
+            assert_eq!(token(&json!({ name: format!("{scheme} abc") })), Ok("abc".to_owned()), "{name} {scheme}");
         }
     }
 
@@ -74,7 +74,7 @@ mod tests {
             json!({"authorization": "Basic abc"}),
             json!({"authorization": "Bearer abc", "Authorization": "Bearer def"}),
         ] {
-            assert_eq!(token(headers.clone()), Err(Refusal::Missing), "{headers}");
+            assert_eq!(token(&headers), Err(Refusal::Missing), "{headers}");
         }
         assert_eq!(serde_json::from_str::<AuthorizerEvent>("{}").unwrap().token(), Err(Refusal::Missing));
     }
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_token_has_a_longest_length() {
         let bearer = |length: usize| json!({"authorization": format!("Bearer {}", "x".repeat(length))});
-        assert!(token(bearer(MAX_TOKEN_BYTES)).is_ok());
-        assert_eq!(token(bearer(MAX_TOKEN_BYTES + 1)), Err(Refusal::TooLong));
+        assert!(token(&bearer(MAX_TOKEN_BYTES)).is_ok());
+        assert_eq!(token(&bearer(MAX_TOKEN_BYTES + 1)), Err(Refusal::TooLong));
     }
 }

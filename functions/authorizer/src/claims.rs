@@ -16,7 +16,7 @@ const LEEWAY: Duration = Duration::from_secs(30);
 pub(crate) const MAX_GROUPS: usize = 200;
 /// The longest name of a group, in bytes.
 pub(crate) const MAX_GROUP_BYTES: usize = 256;
-/// The longest subject, in bytes. Source: OpenID Connect Core 1.0, section 2.
+/// The longest subject, in bytes. Source: `OpenID` Connect Core 1.0, section 2.
 const MAX_SUBJECT_BYTES: usize = 255;
 /// The longest e-mail address, in bytes. Source: RFC 5321, section 4.5.3.1.3, without the angle brackets.
 const MAX_EMAIL_BYTES: usize = 254;

@@ -9,7 +9,7 @@ use url::{Host, Url};
 /// Names the trusted issuers, a JSON list.
 pub(crate) const TRUSTED_ISSUERS: &str = "TRUSTED_ISSUERS";
 
-/// Where an issuer says where its keys are. Source: OpenID Connect Discovery 1.0, section 4.
+/// Where an issuer says where its keys are. Source: `OpenID` Connect Discovery 1.0, section 4.
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 /// An issuer that is trusted.
@@ -92,12 +92,11 @@ impl TryFrom<Entry> for TrustedIssuer {
         if issuer.query().is_some() {
             return Err("issuer has a query".to_owned());
         }
-        let keys_at = match &entry.jwks_uri {
-            Some(uri) => KeysAt::Jwks(secure_url(uri).map_err(|problem| format!("jwksUri {problem}"))?),
-            None => {
-                let discovery = format!("{}{DISCOVERY_PATH}", entry.issuer.trim_end_matches('/'));
-                KeysAt::Discovery(secure_url(&discovery).map_err(|problem| format!("issuer {problem}"))?)
-            }
+        let keys_at = if let Some(uri) = &entry.jwks_uri {
+            KeysAt::Jwks(secure_url(uri).map_err(|problem| format!("jwksUri {problem}"))?)
+        } else {
+            let discovery = format!("{}{DISCOVERY_PATH}", entry.issuer.trim_end_matches('/'));
+            KeysAt::Discovery(secure_url(&discovery).map_err(|problem| format!("issuer {problem}"))?)
         };
         Ok(Self {
             name: entry.issuer,

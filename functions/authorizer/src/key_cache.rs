@@ -12,11 +12,11 @@ use crate::key_fetch::FetchKeys;
 use crate::keys::{KeySet, Lookup, Wanted};
 
 /// How long keys are used without asking the issuer again.
-const FRESH: Duration = Duration::from_secs(60 * 60);
+const FRESH: Duration = Duration::from_hours(1);
 /// How long keys are used while the issuer does not answer.
-const USABLE: Duration = Duration::from_secs(24 * 60 * 60);
+const USABLE: Duration = Duration::from_hours(24);
 /// Least time between two askings while there are keys: whoever makes up names of keys cannot make this ask more often.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 /// Least time between two askings while there are none: nobody can sign in.
 const PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(5);
 

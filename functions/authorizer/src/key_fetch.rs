@@ -40,7 +40,7 @@ pub(crate) struct HttpKeys {
     client: reqwest::Client,
 }
 
-/// An issuer's description of itself. Source: OpenID Connect Discovery 1.0, section 3.
+/// An issuer's description of itself. Source: `OpenID` Connect Discovery 1.0, section 3.
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,

@@ -50,7 +50,7 @@ pub(crate) struct KeySet(Vec<Key>);
 struct Key {
     id: Option<String>,
     algorithm: SigningAlgorithm,
-    key: DecodingKey,
+    decoding: DecodingKey,
 }
 
 /// The key that a token asks for.
@@ -115,8 +115,8 @@ impl KeySet {
             .filter(|key| key.algorithm == wanted.algorithm)
             .filter(|key| wanted.id.is_none() || key.id.as_deref() == wanted.id);
         match (fitting.next(), fitting.next()) {
-            (Some(key), None) => Lookup::Key(key.key.clone()),
-            (Some(key), Some(_)) if wanted.id.is_some() => Lookup::Key(key.key.clone()),
+            (Some(key), None) => Lookup::Key(key.decoding.clone()),
+            (Some(key), Some(_)) if wanted.id.is_some() => Lookup::Key(key.decoding.clone()),
             (Some(_), Some(_)) => Lookup::Unknown,
             (None, _) if wanted.id.is_some() && self.0.iter().any(|key| key.id.as_deref() == wanted.id) => {
                 Lookup::OtherAlgorithm
@@ -136,15 +136,15 @@ impl Jwk {
             ("OKP", Some("Ed25519")) => SigningAlgorithm::EdDsa,
             _ => return None,
         };
-        if self.alg.as_deref().is_some_and(|name| name != algorithm.as_str()) {
+        if !signs || self.alg.as_deref().is_some_and(|name| name != algorithm.as_str()) {
             return None;
         }
-        let key = match algorithm {
+        let decoding = match algorithm {
             SigningAlgorithm::Rs256 => DecodingKey::from_rsa_components(self.n.as_deref()?, self.e.as_deref()?),
             SigningAlgorithm::Es256 => DecodingKey::from_ec_components(self.x.as_deref()?, self.y.as_deref()?),
             SigningAlgorithm::EdDsa => DecodingKey::from_ed_components(self.x.as_deref()?),
         };
-        Some(Key { id: self.kid, algorithm, key: key.ok()? })
+        Some(Key { id: self.kid, algorithm, decoding: decoding.ok()? })
     }
 }
 

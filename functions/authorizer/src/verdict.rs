@@ -6,6 +6,7 @@ use domain::person::Principal;
 use lambda::http::verdict::{EMAIL, GROUPS, REFUSAL, REFUSAL_DETAIL, SUBJECT};
 use lambda::problem::sentence;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::refusal::Refusal;
 
@@ -19,7 +20,7 @@ pub struct Verdict {
 
 impl Verdict {
     pub(crate) fn vouching_for(principal: &Principal) -> Self {
-        let groups = serde_json::Value::from_iter(principal.groups.iter().map(String::as_str));
+        let groups: Value = principal.groups.iter().map(String::as_str).collect();
         Self::with([
             (SUBJECT, principal.person.subject.clone()),
             (EMAIL, principal.person.email.clone()),

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::loopback::{Loopback, Reply, record};
 
-    const TWO_YEARS: Duration = Duration::from_secs(731 * 86_400);
+    const TWO_YEARS: Duration = Duration::from_hours(731 * 24);
 
     fn archive(server: &Loopback) -> Archive {
         Archive::new(&server.configuration(), "audit-bucket".to_owned(), TWO_YEARS)

@@ -100,6 +100,8 @@ mod tests {
 
     use super::*;
 
+    type Failure = SdkError<GetSecretValueError, HttpResponse>;
+
     fn answer(status: u16, body: &'static str) -> HttpResponse {
         HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body))
     }
@@ -117,7 +119,6 @@ mod tests {
         for (status, code) in [(400, "ValidationException"), (403, "AccessDenied"), (404, "NoSuchBucket")] {
             assert!(!refused(status, code).retryable, "{status} {code}");
         }
-        type Failure = SdkError<GetSecretValueError, HttpResponse>;
         assert!(port_error("test", Failure::timeout_error("late")).retryable);
         assert!(port_error("test", Failure::dispatch_failure(ConnectorError::io("reset".into()))).retryable);
         assert!(port_error("test", Failure::response_error("cut off", answer(200, ""))).retryable);
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn nothing_of_an_answer_is_kept() {
-        let failure = SdkError::<GetSecretValueError, _>::response_error("at `hunter2`", answer(200, "hunter2"));
+        let failure = Failure::response_error("at `hunter2`", answer(200, "hunter2"));
         let error = port_error("test", failure);
         assert!(!format!("{error:?} {error:#?}").contains("hunter2"));
     }

@@ -67,7 +67,7 @@ impl Bus {
         let output = self
             .client
             .put_events()
-            .set_entries(Some(entries.iter().map(|entry| entry.entry.clone()).collect()))
+            .set_entries(Some(entries.iter().map(|entry| entry.request.clone()).collect()))
             .send()
             .await
             .map_err(|error| port_error(PUBLISH, error))?;
@@ -112,14 +112,14 @@ impl Bus {
         })?;
         let detail_type = event.metadata.event_type.as_str();
         let bytes = TIME_BYTES + SOURCE.len() + detail_type.len() + detail.len();
-        let entry = PutEventsRequestEntry::builder()
+        let request = PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
             .source(SOURCE)
             .detail_type(detail_type)
             .detail(detail)
             .time(DateTime::from_millis(event.metadata.time.as_millisecond()))
             .build();
-        Ok(Entry { place, event: event.metadata.id, bytes, entry })
+        Ok(Entry { place, event: event.metadata.id, bytes, request })
     }
 }
 
@@ -130,7 +130,7 @@ struct Entry {
     event: EventId,
     /// Its size as the bus counts it.
     bytes: usize,
-    entry: PutEventsRequestEntry,
+    request: PutEventsRequestEntry,
 }
 
 /// An event that no call can carry.

@@ -12,9 +12,9 @@ use crate::configuration::Configuration;
 use crate::error::port_error;
 
 /// How long a value is served without asking.
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_mins(1);
 /// How much longer a value is served while asking fails.
-const STALE: Duration = Duration::from_secs(10 * 60);
+const STALE: Duration = Duration::from_mins(10);
 /// How long nobody asks again after asking failed.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// Most secrets that are remembered.

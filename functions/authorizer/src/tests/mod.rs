@@ -164,12 +164,17 @@ struct TestKeys(Arc<Mutex<Published>>);
 struct Published {
     keys: BTreeMap<String, Vec<Value>>,
     asked: usize,
+    /// Whether asking takes for ever.
+    hanging: bool,
 }
 
 impl FetchKeys for TestKeys {
     async fn fetch_keys(&self, issuer: &TrustedIssuer) -> Result<KeySet, FetchError> {
         // Others get the chance to ask meanwhile.
         tokio::task::yield_now().await;
+        if self.0.lock().unwrap().hanging {
+            std::future::pending::<()>().await;
+        }
         let mut published = self.0.lock().unwrap();
         published.asked += 1;
         match published.keys.get(&issuer.name) {

@@ -63,8 +63,8 @@ async fn no_signature() {
         let header = json!({"alg": alg, "kid": "k1"});
         world.refuses(&jwt(&header, &claims(), |_| Vec::new()), "token-invalid", "signed in a way").await;
     }
-    let signed = signer.token("k1", &claims());
-    let unsigned = format!("{}.", signed.rsplit_once('.').unwrap().0);
+    let token = signer.token("k1", &claims());
+    let unsigned = format!("{}.", token.rsplit_once('.').unwrap().0);
     world.refuses(&unsigned, "token-invalid", "signature does not fit").await;
 }
 

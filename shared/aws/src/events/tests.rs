@@ -23,9 +23,12 @@ fn sequences(call: &Received) -> Vec<u64> {
 fn refusing(call: &Received, refused: &[u64]) -> Reply {
     let entries: Vec<Value> = sequences(call)
         .iter()
-        .map(|sequence| match refused.contains(sequence) {
-            true => json!({"ErrorCode": "InternalFailure", "ErrorMessage": "not now"}),
-            false => json!({"EventId": format!("id-{sequence}")}),
+        .map(|sequence| {
+            if refused.contains(sequence) {
+                json!({"ErrorCode": "InternalFailure", "ErrorMessage": "not now"})
+            } else {
+                json!({"EventId": format!("id-{sequence}")})
+            }
         })
         .collect();
     let failed = entries.iter().filter(|entry| entry.get("ErrorCode").is_some()).count();

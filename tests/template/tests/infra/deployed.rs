@@ -22,7 +22,8 @@ pub(crate) struct Deployed {
 /// Reads the template.
 pub(crate) fn deployed() -> Deployed {
     let text = read(&Path::new(ROOT).join("infra/template.yaml"));
-    let issuers = r#"[{"issuer":"https://idp.acme.example","audience":"cgr-request","jwksUri":"https://idp.acme.example/keys"}]"#;
+    let issuers =
+        r#"[{"issuer":"https://idp.acme.example","audience":"cgr-request","jwksUri":"https://idp.acme.example/keys"}]"#;
     let parameters = [("Organization", "acme"), ("MailFrom", "images@acme.example"), ("TrustedIssuers", issuers)];
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let template = Template::parse(&text).unwrap_or_else(|error| panic!("infra/template.yaml: {error}"));
@@ -37,7 +38,8 @@ pub(crate) fn read(path: &Path) -> String {
 
 /// What is in a folder, sorted.
 pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("failed to read {}: {error}", folder.display()));
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("failed to read {}: {error}", folder.display()));
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
@@ -84,11 +86,20 @@ impl Deployed {
         let redrives = system.queues.iter().filter_map(|queue| {
             queue.redrive.as_ref().map(|redrive| (redrive.dead_letter_queue.as_str(), queue.logical_id.clone()))
         });
-        let streams = system.streams.iter().filter_map(|stream| Some((stream.on_failure.as_deref()?, stream.function.clone())));
-        let calls = system.functions.iter().filter_map(|function| Some((function.on_failure.as_deref()?, function.logical_id.clone())));
-        let schedules = system.schedules.iter().filter_map(|schedule| Some((schedule.dead_letter_queue.as_deref()?, schedule.name.clone())));
+        let streams =
+            system.streams.iter().filter_map(|stream| Some((stream.on_failure.as_deref()?, stream.function.clone())));
+        let calls = system
+            .functions
+            .iter()
+            .filter_map(|function| Some((function.on_failure.as_deref()?, function.logical_id.clone())));
+        let schedules = system
+            .schedules
+            .iter()
+            .filter_map(|schedule| Some((schedule.dead_letter_queue.as_deref()?, schedule.name.clone())));
         let rules = system.rules.iter().flat_map(|rule| {
-            rule.targets.iter().filter_map(|target| Some((target.dead_letter_queue.as_deref()?, rule.logical_id.clone())))
+            rule.targets
+                .iter()
+                .filter_map(|target| Some((target.dead_letter_queue.as_deref()?, rule.logical_id.clone())))
         });
         let mut into: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (queue, from) in redrives.chain(streams).chain(calls).chain(schedules).chain(rules) {

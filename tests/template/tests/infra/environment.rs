@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::deployed::{ROOT, deployed, entries, nothing_wrong, read};
 
 /// Variables that no code of ours reads, and why they are there.
-const READ_BY_OTHERS: &[(&str, &str)] =
-    &[("SSL_CERT_FILE", "the TLS stack reads it: one bundle loads in a third of the time that single certificates take")];
+const READ_BY_OTHERS: &[(&str, &str)] = &[(
+    "SSL_CERT_FILE",
+    "the TLS stack reads it: one bundle loads in a third of the time that single certificates take",
+)];
 
 /// Where in `shared/lambda` variables are read, and how a function says that it takes part.
 const SHARED: &[(&str, Caller)] = &[
@@ -58,7 +60,9 @@ fn reads(code: &str, all: &str) -> Reads {
 fn constant<'a>(name: &str, all: &'a str) -> &'a str {
     let definition = all.split_once(&format!("const{name}:&str=\"")).map(|(_, rest)| rest);
     let value = definition.and_then(|rest| rest.split('"').next());
-    value.unwrap_or_else(|| panic!("`{name}` is read from the environment: write the variable's name there or in a const"))
+    value.unwrap_or_else(|| {
+        panic!("`{name}` is read from the environment: write the variable's name there or in a const")
+    })
 }
 
 /// What each function reads, by its crate's name.
@@ -102,8 +106,12 @@ fn a_function_has_the_variables_that_it_reads_and_none_is_spare() {
     for (id, resource) in deployed.of_type("AWS::Serverless::Function") {
         let name = deployed.crate_of(id);
         let own = &resource["Properties"]["Environment"]["Variables"];
-        let given: BTreeSet<&str> =
-            [global, own].into_iter().filter_map(|of| of.as_object()).flatten().map(|(name, _)| name.as_str()).collect();
+        let given: BTreeSet<&str> = [global, own]
+            .into_iter()
+            .filter_map(|of| of.as_object())
+            .flatten()
+            .map(|(name, _)| name.as_str())
+            .collect();
         for (variable, is_needed) in &reads[name] {
             if !given.contains(variable.as_str()) {
                 problems.push(format!("{id}: functions/{name} reads {variable}: add it to its Environment"));
@@ -112,7 +120,8 @@ fn a_function_has_the_variables_that_it_reads_and_none_is_spare() {
             }
         }
         for variable in given {
-            let is_read = reads[name].contains_key(variable) || READ_BY_OTHERS.iter().any(|(name, _)| *name == variable);
+            let is_read =
+                reads[name].contains_key(variable) || READ_BY_OTHERS.iter().any(|(name, _)| *name == variable);
             if !is_read {
                 problems.push(format!("{id}: functions/{name} does not read {variable}: take it out"));
             }

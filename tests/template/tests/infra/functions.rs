@@ -17,7 +17,9 @@ fn every_crate_under_functions_is_deployed_and_nothing_else() {
     let functions: BTreeSet<String> = deployed.functions().into_keys().map(str::to_owned).collect();
     let mut problems = Vec::new();
     for missing in crates.difference(&functions) {
-        problems.push(format!("functions/{missing} is not deployed: add a function with `CodeUri: ../functions/{missing}`"));
+        problems.push(format!(
+            "functions/{missing} is not deployed: add a function with `CodeUri: ../functions/{missing}`"
+        ));
     }
     for unknown in functions.difference(&crates) {
         problems.push(format!("the function of the crate {unknown} has no code: there is no functions/{unknown}"));

@@ -30,6 +30,7 @@ const OTHER_GRANTS: &[&str] = &[
     "AWS::IAM::UserPolicy",
     "AWS::Lambda::Permission",
     "AWS::SecretsManager::ResourcePolicy",
+    "AWS::Serverless::Connector",
 ];
 
 /// What may be done to a journal record: write it once, and read it.
@@ -121,7 +122,9 @@ fn only(deployed: &Deployed, logical_id: &str, actions: &[&str], functions: &[&s
 fn nothing_but(deployed: &Deployed, logical_id: &str, actions: &[&str]) -> Vec<String> {
     let others = rights_on(deployed, logical_id).into_iter().filter(|right| !actions.contains(&right.action.as_str()));
     others
-        .map(|right| format!("{} has {} on {logical_id}: nobody may; take it from its role", right.function, right.action))
+        .map(|right| {
+            format!("{} has {} on {logical_id}: nobody may; take it from its role", right.function, right.action)
+        })
         .collect()
 }
 
@@ -157,7 +160,9 @@ fn every_function_has_a_role_of_its_own_that_only_lambda_assumes() {
     }
     for type_name in OTHER_GRANTS {
         for (id, _) in deployed.of_type(type_name) {
-            problems.push(format!("{id} is a {type_name}: write its statements into the role of the function, where these tests see them"));
+            problems.push(format!(
+                "{id} is a {type_name}: write its statements into the role of the function, where these tests see them"
+            ));
         }
     }
     nothing_wrong(&problems);
@@ -176,7 +181,9 @@ fn every_statement_says_what_may_be_done_to_what() {
                     }
                 }
                 if statement["Effect"] != "Allow" || statement["Action"].is_null() || statement["Resource"].is_null() {
-                    problems.push(format!("{role}: a statement needs `Effect: Allow`, `Action` and `Resource`: {statement}"));
+                    problems.push(format!(
+                        "{role}: a statement needs `Effect: Allow`, `Action` and `Resource`: {statement}"
+                    ));
                 }
             }
         }
@@ -200,7 +207,8 @@ fn every_statement_says_what_may_be_done_to_what() {
         };
         // `Ref` gives a secret's ARN, but a table's, queue's or bucket's name, which matches nothing in a statement.
         if !resource.contains('.') && what["Type"] != "AWS::SecretsManager::Secret" {
-            problems.push(format!("{function} has {action} on {resource}, which is a name: write `!GetAtt`, for the ARN"));
+            problems
+                .push(format!("{function} has {action} on {resource}, which is a name: write `!GetAtt`, for the ARN"));
         }
     }
     nothing_wrong(&problems);
@@ -214,7 +222,9 @@ fn a_managed_policy_needs_a_reason() {
         for policy in listed(&resource["Properties"]["ManagedPolicyArns"]) {
             let policy = name(policy);
             if !MANAGED.iter().any(|(allowed, _)| *allowed == policy) {
-                problems.push(format!("{role} has {policy}: write statements instead, or list it in MANAGED with its reason"));
+                problems.push(format!(
+                    "{role} has {policy}: write statements instead, or list it in MANAGED with its reason"
+                ));
             }
         }
     }
@@ -240,7 +250,9 @@ fn a_function_may_use_what_it_is_configured_with_and_nothing_else() {
                 problems.push(format!("{function_name} is given {resource} in a variable but no right: add a statement or drop the variable"));
             }
             if is_allowed && !is_configured {
-                problems.push(format!("{function_name} has rights on {resource} but no variable with its name: drop the statement"));
+                problems.push(format!(
+                    "{function_name} has rights on {resource} but no variable with its name: drop the statement"
+                ));
             }
         }
     }
@@ -283,11 +295,17 @@ fn requests_are_written_by_those_who_change_them_and_read_without_a_scan() {
         let may = match right.function.as_str() {
             "intake" | "approval" | "provisioner" | "steward" => true,
             // Markers of what was sent are its own items; a request is never one.
-            "notifier" => right.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == serde_json::json!(["NOTIFICATION#*"]),
+            "notifier" => {
+                right.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+                    == serde_json::json!(["NOTIFICATION#*"])
+            }
             _ => false,
         };
         if writes && !may {
-            problems.push(format!("{} has {} on every item of RequestsTable: take it away or limit it by dynamodb:LeadingKeys", right.function, right.action));
+            problems.push(format!(
+                "{} has {} on every item of RequestsTable: take it away or limit it by dynamodb:LeadingKeys",
+                right.function, right.action
+            ));
         }
     }
     nothing_wrong(&problems);
@@ -302,10 +320,15 @@ fn the_router_may_publish_and_read_the_stream_and_nothing_else() {
         let action = right.action.as_str();
         let may = action.starts_with("logs:")
             || action == "events:putevents" && right.resource == "${EventBus.Arn}"
-            || STREAM_ACTIONS.contains(&action) && (right.resource.starts_with("${JournalTable.StreamArn}") || right.resource == "${JournalTable.Arn}/stream/*")
+            || STREAM_ACTIONS.contains(&action)
+                && (right.resource.starts_with("${JournalTable.StreamArn}")
+                    || right.resource == "${JournalTable.Arn}/stream/*")
             || action == "sqs:sendmessage" && right.resource == "${RouterDeadLetters.Arn}";
         if !may {
-            problems.push(format!("the router has {action} on {}: it decides nothing and needs nothing else", right.resource));
+            problems.push(format!(
+                "the router has {action} on {}: it decides nothing and needs nothing else",
+                right.resource
+            ));
         }
     }
     nothing_wrong(&problems);
@@ -349,7 +372,10 @@ fn mail_is_sent_by_the_notifier_from_its_one_address() {
     for right in grants(&deployed).into_iter().filter(|right| right.action.starts_with("ses:")) {
         let is_pinned = right.condition["StringEquals"]["ses:FromAddress"]["Ref"] == "MailFrom";
         if right.function != "notifier" || right.action != "ses:sendemail" || !is_pinned {
-            problems.push(format!("{} has {}: only the notifier sends, and only as MailFrom", right.function, right.action));
+            problems.push(format!(
+                "{} has {}: only the notifier sends, and only as MailFrom",
+                right.function, right.action
+            ));
         }
     }
     nothing_wrong(&problems);
@@ -384,8 +410,12 @@ fn a_role_has_the_queues_and_streams_that_its_function_reads_or_gives_up_to() {
         .filter(|grant| grant.action.starts_with("sqs:") || STREAM_ACTIONS.contains(&grant.action.as_str()))
         .map(|grant| (grant.function, grant.action, mentioned(&grant.resource).remove(0)))
         .collect();
-    let missing = needed.difference(&has).map(|(function, action, on)| format!("{function} needs {action} on {on}: add it to its role"));
-    let spare = has.difference(&needed).map(|(function, action, on)| format!("{function} has {action} on {on} for nothing: take it from its role"));
+    let missing = needed
+        .difference(&has)
+        .map(|(function, action, on)| format!("{function} needs {action} on {on}: add it to its role"));
+    let spare = has
+        .difference(&needed)
+        .map(|(function, action, on)| format!("{function} has {action} on {on} for nothing: take it from its role"));
     nothing_wrong(&missing.chain(spare).collect::<Vec<_>>());
 }
 
@@ -398,7 +428,8 @@ fn what_a_statement_says_of_an_index_exists() {
         let table = mentioned(table).remove(0);
         let indexes = &deployed.properties("AWS::DynamoDB::Table", &table)["GlobalSecondaryIndexes"];
         if !listed(indexes).iter().any(|existing| existing["IndexName"] == index) {
-            problems.push(format!("{} may use the index {index} of {table}, which has none of that name", grant.function));
+            problems
+                .push(format!("{} may use the index {index} of {table}, which has none of that name", grant.function));
         }
     }
     nothing_wrong(&problems);

@@ -1,0 +1,331 @@
+//! Sample requests: what some people asked for and what became of it, told by really running the life cycle with
+//! fixed people, ids and times. Every example and payload is a part of one of these stories.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use domain::api::SubmitRequest;
+use domain::catalog::{Catalog, CatalogImage, CatalogTier};
+use domain::envelope::Detail;
+use domain::environment::Environment;
+use domain::event::EventType;
+use domain::execute::prepare;
+use domain::id::RequestId;
+use domain::image::Organization;
+use domain::journal::Record;
+use domain::lifecycle::{self, Command};
+use domain::person::{Person, Principal};
+use domain::policy::{DEFAULT_POLICY, Policy};
+use domain::ports::{Entitlement, StoredRequest};
+use domain::request::{Channel, Lease, ProvisionedRepository, ProvisioningOutcome, Submission};
+use domain::text::Comment;
+use domain::time::Timestamp;
+
+/// The organisation whose registry images are added to.
+const ORGANIZATION: &str = "acme";
+/// Its id at Chainguard. The ids of its repositories start with it.
+const ORGANIZATION_ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// How long the provisioner takes to find a request.
+const TO_CLAIM: Duration = Duration::from_secs(1);
+/// How long Chainguard takes to make a repository.
+const TO_CREATE: Duration = Duration::from_secs(2);
+/// How long it takes until tags are seen.
+const TO_APPEAR: Duration = Duration::from_secs(60);
+/// How long a claim lasts.
+const LEASE: Duration = Duration::from_secs(300);
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A request from its submission to its end.
+#[derive(Debug)]
+pub(super) struct Story {
+    /// Who asked.
+    pub(super) requester: Principal,
+    /// For what: the body of `POST /request`.
+    pub(super) body: SubmitRequest,
+    /// Which request it became.
+    pub(super) id: RequestId,
+    /// All that happened, in order.
+    pub(super) records: Vec<Record>,
+}
+
+/// All of the stories. The people are those of the embedded runtime.
+#[derive(Debug)]
+pub(super) struct Samples {
+    /// For production: reminded, approved by a lead, added.
+    pub(super) approved: Story,
+    /// For development: approved by the policy, added.
+    pub(super) automatic: Story,
+    /// A base image, where two approvals are needed: escalated, approved by both, failed, retried, added.
+    pub(super) retried: Story,
+    /// Rejected by a lead.
+    pub(super) rejected: Story,
+    /// Taken back.
+    pub(super) cancelled: Story,
+    /// Never decided.
+    pub(super) expired: Story,
+}
+
+/// A developer.
+pub(super) fn jane() -> Principal {
+    person("jane", &["data-engineering"])
+}
+
+/// A lead of the developer's team.
+pub(super) fn dana() -> Principal {
+    person("dana", &["data-engineering", "data-engineering-leads"])
+}
+
+/// A security reviewer.
+pub(super) fn sasha() -> Principal {
+    person("sasha", &["security", "security-reviewers"])
+}
+
+/// An administrator.
+pub(super) fn alex() -> Principal {
+    person("alex", &["platform-engineering", "cgr-request-admins"])
+}
+
+/// A lead of security, asked once reviewers are late.
+fn lena() -> Principal {
+    person("lena", &["security", "security-leads"])
+}
+
+fn person(name: &str, groups: &[&str]) -> Principal {
+    Principal {
+        person: Person { subject: format!("sample|{name}"), email: format!("{name}@acme.example") },
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+    }
+}
+
+impl Samples {
+    /// Tells the stories.
+    pub(super) fn tell() -> anyhow::Result<Self> {
+        let policy = Policy::from_yaml(DEFAULT_POLICY)?;
+        Ok(Self {
+            approved: approved(&policy)?,
+            automatic: automatic(&policy)?,
+            retried: retried(&two_reviews()?)?,
+            rejected: rejected(&policy)?,
+            cancelled: cancelled(&policy)?,
+            expired: expired(&policy)?,
+        })
+    }
+
+    /// All of them.
+    pub(super) const fn stories(&self) -> [&Story; 6] {
+        [&self.approved, &self.automatic, &self.retried, &self.rejected, &self.cancelled, &self.expired]
+    }
+
+    /// The first event of this type.
+    pub(super) fn example(&self, event_type: EventType) -> anyhow::Result<Detail> {
+        self.stories()
+            .iter()
+            .find_map(|story| story.event(event_type).ok())
+            .with_context(|| format!("no story has {}", event_type.as_str()))
+    }
+}
+
+impl Story {
+    /// The story's first event of this type.
+    pub(super) fn event(&self, event_type: EventType) -> anyhow::Result<Detail> {
+        let record = self.records.iter().find(|record| record.event_type == event_type);
+        let record = record.with_context(|| format!("{} has no {}", self.id, event_type.as_str()))?;
+        Ok(Detail::announcing(record.clone()))
+    }
+}
+
+/// A story that is being told.
+struct Telling<'a> {
+    policy: &'a Policy,
+    requester: Principal,
+    body: SubmitRequest,
+    stored: StoredRequest,
+    records: Vec<Record>,
+    now: Timestamp,
+}
+
+impl<'a> Telling<'a> {
+    /// Somebody sends this body at this time.
+    fn begin(policy: &'a Policy, requester: Principal, at: &str, body: SubmitRequest) -> anyhow::Result<Self> {
+        let now: Timestamp = at.parse()?;
+        let organization: Organization = ORGANIZATION.parse()?;
+        let catalog = catalog(now)?;
+        let (draft, image) = intake::draft::draft(body.clone(), requester.person.clone(), &organization, &catalog)
+            .map_err(|error| anyhow!("{}", error.0.detail))?;
+        let submission = Submission::assess(draft, image, policy, request_id(now)?, now)?;
+        let context = lifecycle::Context { now, policy };
+        let commit = prepare(None, Command::Submit(Box::new(submission)), &context)?;
+        Ok(Self { policy, requester, body, stored: commit.stored, records: commit.records, now })
+    }
+
+    /// Some time later this is done.
+    fn then(&mut self, later: Duration, command: Command) -> anyhow::Result<()> {
+        self.now = self.now.plus(later);
+        let context = lifecycle::Context { now: self.now, policy: self.policy };
+        let commit = prepare(Some(&self.stored), command, &context)?;
+        self.stored = commit.stored;
+        self.records.extend(commit.records);
+        Ok(())
+    }
+
+    /// The provisioner takes it up.
+    fn claimed(&mut self) -> anyhow::Result<()> {
+        let lease = Lease { id: "sample-lease".to_owned(), until: self.now.plus(TO_CLAIM).plus(LEASE) };
+        self.then(TO_CLAIM, Command::Claim { lease })
+    }
+
+    /// The provisioner adds it, and the steward sees its tags.
+    fn added(&mut self, repository_id: &str) -> anyhow::Result<()> {
+        self.claimed()?;
+        let repository = ProvisionedRepository {
+            id: format!("{ORGANIZATION_ID}/{repository_id}"),
+            outcome: ProvisioningOutcome::Created,
+            at: self.now.plus(TO_CREATE),
+        };
+        self.then(TO_CREATE, Command::Complete { lease_id: "sample-lease".to_owned(), repository })?;
+        self.then(TO_APPEAR, Command::ConfirmAvailable)
+    }
+
+    fn end(self) -> Story {
+        let id = self.stored.request.submission.id;
+        Story { requester: self.requester, body: self.body, id, records: self.records }
+    }
+}
+
+fn approved(policy: &Policy) -> anyhow::Result<Story> {
+    let body = SubmitRequest {
+        image: "python:latest-dev".to_owned(),
+        justification: Some("The nightly feature pipeline moves to a hardened base.".to_owned()),
+        environment: Some(Environment::Production),
+        ..for_team("data-engineering")
+    };
+    let mut story = Telling::begin(policy, jane(), "2026-11-23T08:15:00.000Z", body)?;
+    story.then(8 * HOUR, Command::Remind)?;
+    let comment = Some(Comment::new("Fine for the feature pipeline.")?);
+    story.then(25 * MINUTE, Command::Approve { by: dana(), comment, channel: Channel::Api })?;
+    story.added("89abcdef01234567")?;
+    Ok(story.end())
+}
+
+fn automatic(policy: &Policy) -> anyhow::Result<Story> {
+    let body = SubmitRequest {
+        image: "node".to_owned(),
+        environment: Some(Environment::Dev),
+        ..for_team("data-engineering")
+    };
+    let mut story = Telling::begin(policy, jane(), "2026-11-23T09:30:00.000Z", body)?;
+    story.added("9abcdef012345678")?;
+    Ok(story.end())
+}
+
+fn retried(policy: &Policy) -> anyhow::Result<Story> {
+    let body = SubmitRequest {
+        image: "base-image/wolfi-base".to_owned(),
+        justification: Some("Base of the team's own images.".to_owned()),
+        risk_assessment: Some("No network service; rebuilt every night, scanned in the pipeline.".to_owned()),
+        ..for_team("data-engineering")
+    };
+    let mut story = Telling::begin(policy, jane(), "2026-11-24T07:45:00.000Z", body)?;
+    story.then(2 * DAY, Command::Escalate)?;
+    story.then(HOUR, Command::Approve { by: sasha(), comment: None, channel: Channel::Api })?;
+    let comment = Some(Comment::new("Agreed, with the nightly rebuild.")?);
+    story.then(2 * HOUR, Command::Approve { by: lena(), comment, channel: Channel::Api })?;
+    story.claimed()?;
+    let entitlement = Entitlement {
+        plan: "Applications".to_owned(),
+        tiers: vec![CatalogTier::Application],
+        images: Vec::new(),
+        by_image: false,
+    };
+    let submission = &story.stored.request.submission;
+    let failure = provisioner::failure::denied("permission denied", submission, &entitlement);
+    story.then(TO_CREATE, Command::Fail { lease_id: "sample-lease".to_owned(), failure })?;
+    story.then(DAY, Command::Retry { by: alex(), channel: Channel::Api })?;
+    story.added("abcdef0123456789")?;
+    Ok(story.end())
+}
+
+fn rejected(policy: &Policy) -> anyhow::Result<Story> {
+    let body = SubmitRequest {
+        image: "postgres:latest".to_owned(),
+        justification: Some("A database for the reports.".to_owned()),
+        ..for_team("data-engineering")
+    };
+    let mut story = Telling::begin(policy, jane(), "2026-11-25T10:00:00.000Z", body)?;
+    let reason = Some(Comment::new("Databases run as a managed service here.")?);
+    story.then(40 * MINUTE, Command::Reject { by: dana(), reason, channel: Channel::Api })?;
+    Ok(story.end())
+}
+
+fn cancelled(policy: &Policy) -> anyhow::Result<Story> {
+    let body = SubmitRequest {
+        image: "nginx".to_owned(),
+        custom_name: Some("nginx-reports".to_owned()),
+        justification: Some("Serves the reports.".to_owned()),
+        ..for_team("data-engineering")
+    };
+    let mut story = Telling::begin(policy, jane(), "2026-11-25T13:20:00.000Z", body)?;
+    story.then(5 * MINUTE, Command::Cancel { by: jane(), channel: Channel::Api })?;
+    Ok(story.end())
+}
+
+fn expired(policy: &Policy) -> anyhow::Result<Story> {
+    let body = SubmitRequest {
+        image: "nginx".to_owned(),
+        justification: Some("Serves the dashboards.".to_owned()),
+        ..for_team("data-engineering")
+    };
+    let mut story = Telling::begin(policy, jane(), "2026-11-26T15:00:00.000Z", body)?;
+    story.then(8 * HOUR, Command::Remind)?;
+    story.then(12 * HOUR, Command::Remind)?;
+    story.then(4 * HOUR, Command::Escalate)?;
+    story.then(13 * DAY, Command::Expire)?;
+    Ok(story.end())
+}
+
+fn for_team(team: &str) -> SubmitRequest {
+    SubmitRequest { team: team.to_owned(), ..SubmitRequest::default() }
+}
+
+/// The default policy, but a security review takes two approvals.
+fn two_reviews() -> anyhow::Result<Policy> {
+    let (before, security_review) =
+        DEFAULT_POLICY.split_once("  security-review:\n").context("the policy has no security review")?;
+    anyhow::ensure!(security_review.contains("approvals: 1"), "a security review does not take one approval");
+    let security_review = security_review.replacen("approvals: 1", "approvals: 2", 1);
+    Ok(Policy::from_yaml(&format!("{before}  security-review:\n{security_review}"))?)
+}
+
+/// What Chainguard offers in these stories.
+fn catalog(fetched_at: Timestamp) -> anyhow::Result<Catalog> {
+    let image = |name: &str, catalog_tier| -> anyhow::Result<CatalogImage> {
+        Ok(CatalogImage {
+            name: name.parse()?,
+            catalog_tier,
+            aliases: Vec::new(),
+            active_tags: vec!["latest".to_owned(), "latest-dev".to_owned()],
+        })
+    };
+    let images = vec![
+        image("nginx", CatalogTier::Application)?,
+        image("node", CatalogTier::Application)?,
+        image("postgres", CatalogTier::Application)?,
+        image("python", CatalogTier::Application)?,
+        image("wolfi-base", CatalogTier::Base)?,
+    ];
+    Ok(Catalog::new(fetched_at, images, Vec::new()))
+}
+
+/// The id of the request of this moment: a real `UUIDv7`, but for its random bytes.
+fn request_id(at: Timestamp) -> anyhow::Result<RequestId> {
+    let random = [0x0c, 0x3d, 0x8e, 0x4f, 0x5a, 0x6b, 0x7c, 0x8d, 0x9e, 0x0f];
+    let milliseconds = u64::try_from(at.as_millisecond()).context("the time is before 1970")?;
+    Ok(RequestId::from_uuid(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()))
+}
+
+#[cfg(test)]
+mod tests;
