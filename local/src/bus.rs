@@ -83,7 +83,8 @@ impl Bus {
             };
             let id = uuid::Uuid::now_v7().to_string();
             #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970 with a fraction")]
-            let time = entry.time.map_or(now, |seconds| domain::time::Timestamp::from_millisecond((seconds * 1e3) as i64));
+            let time =
+                entry.time.map_or(now, |seconds| domain::time::Timestamp::from_millisecond((seconds * 1e3) as i64));
             // Whole seconds, as EventBridge writes them.
             let time = format!("{}Z", time.to_string().split('.').next().unwrap_or_default());
             let event = json!({
@@ -97,7 +98,9 @@ impl Bus {
                 "resources": entry.resources,
                 "detail": detail,
             });
-            for (queue, body) in self.rules.iter().filter(|rule| rule.bus == bus).flat_map(|rule| deliveries(rule, &event)) {
+            for (queue, body) in
+                self.rules.iter().filter(|rule| rule.bus == bus).flat_map(|rule| deliveries(rule, &event))
+            {
                 bodies.push((queue, body));
             }
             events.push(event.to_string());

@@ -86,10 +86,7 @@ fn make(
 
 impl Functions {
     /// Makes the functions; `aws` gives each its own way to AWS, so that calls can be told apart.
-    pub fn new(
-        functions: &[template::Function],
-        aws: impl Fn(&str) -> Configuration,
-    ) -> Result<Self, FunctionError> {
+    pub fn new(functions: &[template::Function], aws: impl Fn(&str) -> Configuration) -> Result<Self, FunctionError> {
         let mut ready = BTreeMap::new();
         for function in functions {
             let environment = Environment::of(function.environment.clone());
@@ -115,7 +112,8 @@ impl Functions {
             None => None,
         };
         let function = Arc::clone(&ready.function);
-        let invocation = tokio::spawn(async move { function.invoke(event).await.map_err(|error| lambda::batch::chain(&*error)) });
+        let invocation =
+            tokio::spawn(async move { function.invoke(event).await.map_err(|error| lambda::batch::chain(&*error)) });
         let abort = invocation.abort_handle();
         match tokio::time::timeout(ready.timeout, invocation).await {
             Ok(Ok(outcome)) => outcome.map_err(InvokeError::Failed),

@@ -60,7 +60,12 @@ pub async fn serve(
             }
         }
     }
-    match tokio::time::timeout(route.timeout.max(Duration::from_secs(1)), gateway.functions.invoke(&route.function, event)).await {
+    match tokio::time::timeout(
+        route.timeout.max(Duration::from_secs(1)),
+        gateway.functions.invoke(&route.function, event),
+    )
+    .await
+    {
         Ok(Ok(answer)) => response(&answer),
         Ok(Err(error)) => {
             tracing::error!(function = route.function, %error, "a function failed");

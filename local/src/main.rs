@@ -28,7 +28,10 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_new(format!("{},aws_smithy_runtime=warn,aws_config=warn,hyper=warn,dynoxide=warn", arguments.log))?;
+    let filter = EnvFilter::try_new(format!(
+        "{},aws_smithy_runtime=warn,aws_config=warn,hyper=warn,dynoxide=warn",
+        arguments.log
+    ))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -36,7 +39,10 @@ async fn main() -> anyhow::Result<()> {
         .init();
     let options = arguments.options;
     if !options.listen.ip().is_loopback() {
-        eprintln!("warning: {} can be reached from other machines, and /_local/tokens hands out tokens to anybody.", options.listen);
+        eprintln!(
+            "warning: {} can be reached from other machines, and /_local/tokens hands out tokens to anybody.",
+            options.listen
+        );
     }
     let runtime = Runtime::start(&options, |step| eprintln!("starting: {step} …")).await?;
     greet(&runtime, &options);

@@ -138,7 +138,8 @@ async fn outbox(Extension(pages): Shared, headers: HeaderMap) -> Response {
     };
     let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/html") {
-        let shown: String = outgoing.iter().take(200).enumerate().map(|(index, entry)| show(entry, index == 0)).collect();
+        let shown: String =
+            outgoing.iter().take(200).enumerate().map(|(index, entry)| show(entry, index == 0)).collect();
         let empty = if outgoing.is_empty() { "<p>Nobody has been told anything yet.</p>" } else { "" };
         page("Outbox", &format!("<h1>Outbox</h1>{empty}{shown}"))
     } else {

@@ -121,10 +121,8 @@ impl Runtime {
             dead_letter_queues: dead_letter_queues.clone(),
             calls: calls.clone(),
         });
-        let router = axum::Router::new()
-            .fallback(gateway::serve)
-            .with_state(gateway)
-            .nest("/_local", pages::router(pages));
+        let router =
+            axum::Router::new().fallback(gateway::serve).with_state(gateway).nest("/_local", pages::router(pages));
         serve(listener, router, &stop, &mut tasks);
 
         for source in &system.streams {
@@ -270,11 +268,7 @@ fn lock(data_dir: &Path) -> anyhow::Result<std::fs::File> {
 
 /// The address as a client on this machine writes it.
 fn reachable(address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()))
-    } else {
-        address
-    }
+    if address.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())) } else { address }
 }
 
 async fn loopback() -> anyhow::Result<(TcpListener, String)> {
@@ -434,9 +428,7 @@ fn configuration(calls: &Calls, function: &str, endpoint: &str, dynamodb_endpoin
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local")))
         .endpoint_url(endpoint)
         .http_client(calls.client_of(function, http))
-        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
-            aws_smithy_async::rt::sleep::TokioSleep::new(),
-        ))
+        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
         .time_source(aws_smithy_async::time::SystemTimeSource::new())
         .build();
     Configuration::with(sdk, Some(dynamodb_endpoint.to_owned()))

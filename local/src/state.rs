@@ -174,9 +174,10 @@ impl State {
     /// How many messages can be received, and when the oldest was sent; when the next can be, if none can.
     pub fn waiting(&self, queue: &str, now: i64) -> rusqlite::Result<(u32, Option<i64>)> {
         let connection = self.connection();
-        let mut count =
-            connection.prepare_cached("SELECT count(*), min(visible_at) FROM messages WHERE queue = ?1 AND visible_at <= ?2")?;
-        let (ready, oldest): (u32, Option<i64>) = count.query_row(params![queue, now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut count = connection
+            .prepare_cached("SELECT count(*), min(visible_at) FROM messages WHERE queue = ?1 AND visible_at <= ?2")?;
+        let (ready, oldest): (u32, Option<i64>) =
+            count.query_row(params![queue, now], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if ready > 0 {
             return Ok((ready, oldest));
         }
@@ -185,20 +186,16 @@ impl State {
     }
 
     /// Settles a received batch: what is done goes, what failed comes again, what failed too often goes elsewhere.
-    pub fn settle(
-        &self,
-        done: &[i64],
-        again: &[(i64, i64)],
-        dead: &[(i64, &str)],
-        now: i64,
-    ) -> rusqlite::Result<()> {
+    pub fn settle(&self, done: &[i64], again: &[(i64, i64)], dead: &[(i64, &str)], now: i64) -> rusqlite::Result<()> {
         let mut connection = self.connection();
         let change = connection.transaction()?;
         for row in done {
             change.prepare_cached("DELETE FROM messages WHERE row = ?1")?.execute([row])?;
         }
         for (row, visible_at) in again {
-            change.prepare_cached("UPDATE messages SET visible_at = ?2 WHERE row = ?1")?.execute(params![row, visible_at])?;
+            change
+                .prepare_cached("UPDATE messages SET visible_at = ?2 WHERE row = ?1")?
+                .execute(params![row, visible_at])?;
         }
         for (row, queue) in dead {
             change

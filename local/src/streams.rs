@@ -105,8 +105,7 @@ impl Source {
             }
             let answer = self.database.get_records(request(json!({"ShardIterator": iterator, "Limit": most}))?)?;
             let next = answer.next_shard_iterator.clone();
-            let records: Vec<Value> =
-                answer.records.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+            let records: Vec<Value> = answer.records.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
             let Some(last) = records.last().map(sequence_number) else {
                 tokio::select! {
                     () = tokio::time::sleep(IDLE) => {}

@@ -1,7 +1,9 @@
 //! Tasks of the repository: `cargo xtask <task>`.
-#![expect(clippy::print_stdout, reason = "people run it in a terminal and read what it says")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "people run it in a terminal and read what it says")]
 
 mod generate;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -22,7 +24,7 @@ enum Task {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Generate { check: false } => generate::write(),
         Task::Generate { check: true } => generate::check(),

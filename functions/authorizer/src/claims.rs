@@ -52,7 +52,8 @@ impl Claims {
             Some(_) => return Err(Refusal::EmailNotVerified),
         }
         Ok(Principal {
-            person: Person { subject: subject.to_owned(), email: email.to_owned() },
+            // A subject is unique within its issuer only.
+            person: Person { subject: format!("{}|{subject}", issuer.name), email: email.to_owned() },
             groups: self.groups(&issuer.groups_claim)?,
         })
     }

@@ -1,8 +1,8 @@
 //! From what a requester wrote to a draft whose every value is valid.
 
 use domain::api::SubmitRequest;
-use domain::catalog::{Catalog, CatalogImage, CatalogTier};
-use domain::image::{ImageReferenceError, Organization, RequestedImage};
+use domain::catalog::{Catalog, CatalogImage};
+use domain::image::{ImageReference, ImageReferenceError, Organization};
 use domain::person::Person;
 use domain::problem::{Problem, ProblemType};
 use domain::request::{Channel, Draft};
@@ -21,11 +21,11 @@ pub fn draft<'c>(
         body.custom_name.map(|name| name.parse().map_err(|error| invalid("customName", &error))).transpose()?;
     let justification = body.justification.map(|text| bounded("justification", text)).transpose()?;
     let risk_assessment = body.risk_assessment.map(|text| bounded("riskAssessment", text)).transpose()?;
-    let requested = RequestedImage::parse(&body.image, organization).map_err(|error| not_askable(&error, catalog))?;
+    let requested = ImageReference::parse(&body.image, organization).map_err(|error| not_askable(&error, catalog))?;
     let image = offered(&requested, catalog)?;
     let draft = Draft {
         requester,
-        image: requested.reference,
+        image: requested,
         custom_name,
         justification,
         risk_assessment,
@@ -56,9 +56,9 @@ fn not_askable(error: &ImageReferenceError, catalog: &Catalog) -> ApiError {
     .into()
 }
 
-fn offered<'c>(requested: &RequestedImage, catalog: &'c Catalog) -> Result<&'c CatalogImage, ApiError> {
-    let name = &requested.reference.name;
-    let tag = requested.reference.tag.as_str();
+fn offered<'c>(requested: &ImageReference, catalog: &'c Catalog) -> Result<&'c CatalogImage, ApiError> {
+    let name = &requested.name;
+    let tag = requested.tag.as_str();
     let Some(image) = catalog.find(name) else {
         let suggestions = catalog.suggest(name.as_str());
         let detail = match suggestions.first() {
@@ -83,16 +83,6 @@ fn offered<'c>(requested: &RequestedImage, catalog: &'c Catalog) -> Result<&'c C
         return Err(Problem::new(ProblemType::ImageNotInCatalog, detail)
             .about_field("image")
             .suggesting(suggestions)
-            .into());
-    }
-    if requested.claimed_as_base_image && image.catalog_tier != CatalogTier::Base {
-        let detail = format!(
-            "The catalog lists `{name}` in the tier {}, not as a base image. Ask for `{name}:{tag}`.",
-            image.catalog_tier.as_str()
-        );
-        return Err(Problem::new(ProblemType::InvalidImageReference, detail)
-            .about_field("image")
-            .suggesting([format!("{name}:{tag}")])
             .into());
     }
     Ok(image)

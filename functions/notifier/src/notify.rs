@@ -185,7 +185,8 @@ async fn send_postings<C: ClaimNotification, K: Clock>(
         Err(error) => return vec![(SETTINGS, error)],
     };
     let to_slack = settings.slack.zip(occasion).map(|(slack, occasion)| {
-        slack::posting(&slack, &Content::new(occasion, Reader::Everybody, &detail.data, installation))
+        let content = Content::new(occasion, Reader::Everybody, &detail.data, installation);
+        slack::posting(&slack, &content, detail.metadata.id)
     });
     let to_webhook = settings.webhook.map(|webhook| webhook::posting(&webhook, detail, desk.clock.now()));
     let (slack, webhook) =
@@ -229,7 +230,18 @@ impl<C: ClaimNotification, K: Clock> Desk<'_, C, K> {
             NotificationClaim::Sent => return Ok(()),
             NotificationClaim::Busy => return Err(ChannelError::Busy),
         }
-        send.await?;
+        if let Err(error) = send.await {
+            if let Err(error) = self.claims.release_notification(self.event, channel, self.clock.now()).await {
+                tracing::warn!(
+                    function = "notifier",
+                    event.id = %self.event,
+                    channel,
+                    error = %chain(&error),
+                    "failed to give the claim back: the next attempt has to wait for it to lapse"
+                );
+            }
+            return Err(error);
+        }
         tracing::info!(function = "notifier", event.id = %self.event, request_id = %self.event.request, channel, "notified");
         // It is out. Failing now would bring the event back and, once the claim has lapsed, send it a second time.
         if let Err(error) = self.claims.finish_notification(self.event, channel, self.clock.now()).await {

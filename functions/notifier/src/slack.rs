@@ -4,11 +4,13 @@
 //! is no `<!channel>`, `<@…>` or `<https://…|…>`, and `verbatim` keeps Slack from looking for names and addresses in
 //! plain words. Source: docs.slack.dev, "Formatting message text" and "Text object".
 
+use domain::id::EventId;
 use serde_json::{Value, json};
 
 use crate::content::{Content, Fact, Passage};
 use crate::post::Posting;
 use crate::settings::SlackSettings;
+use crate::webhook::EVENT_ID_HEADER;
 
 /// Longest header. Source: docs.slack.dev, "Header block".
 const MAX_HEADER: usize = 150;
@@ -23,8 +25,10 @@ const CUT: &str = " … (cut; the request has all of it)";
 
 /// The message to the channel.
 #[must_use]
-pub fn posting(settings: &SlackSettings, content: &Content) -> Posting {
-    Posting { to: settings.webhook_url.clone(), headers: Vec::new(), body: message(content).to_string() }
+pub fn posting(settings: &SlackSettings, content: &Content, event: EventId) -> Posting {
+    // Slack does not look at the header; whoever reads the traffic in between does.
+    let headers = vec![(EVENT_ID_HEADER, event.to_string())];
+    Posting { to: settings.webhook_url.clone(), headers, body: message(content).to_string() }
 }
 
 fn message(content: &Content) -> Value {

@@ -64,6 +64,16 @@ pub fn duplicate(name: &RepositoryName) -> Failure {
     )
 }
 
+/// The repository was made for this request and will never have a tag.
+#[must_use]
+pub fn syncs_from_nothing(name: &RepositoryName) -> Failure {
+    failure(
+        FailureKind::ChainguardRefused,
+        format!("The repository {name} was added for this request, but Chainguard made it without a source."),
+        "An administrator has to delete the repository in Chainguard's console, and can then retry the request.",
+    )
+}
+
 /// Chainguard refused: because the plan does not include the image, or for another reason.
 #[must_use]
 pub fn denied(message: &str, submission: &Submission, entitlement: &Entitlement) -> Failure {

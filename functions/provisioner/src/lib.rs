@@ -21,7 +21,7 @@ use lambda::http_client;
 use crate::provision::provision;
 
 /// Longest wait for one answer of Chainguard: with three retries and their pauses, below the function's own time.
-const CHAINGUARD_TIMEOUT: Duration = Duration::from_secs(8);
+const CHAINGUARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The function.
 pub struct Provisioner {

@@ -123,6 +123,9 @@ where
     };
     match error {
         ChainguardError::AlreadyExists(_) => match chainguard.find_repository(name).await {
+            Ok(Some(found)) if found.description == description && found.source.is_empty() => {
+                Err(failure::syncs_from_nothing(name))
+            }
             Ok(Some(found)) if found.description == description => Ok((found, ProvisioningOutcome::Adopted)),
             Ok(Some(_)) => Err(failure::duplicate(name)),
             // It is there and cannot be seen: another kind of thing of that name, or deleted in this moment.

@@ -79,9 +79,7 @@ impl Function for Steward {
 
     async fn handle(&self, task: Self::Event) -> Result<Self::Output, Error> {
         let report = match task {
-            Task::Sweep => {
-                sweep::sweep(&self.store, &self.bus, &self.chainguard, &SystemClock, &self.policy).await?
-            }
+            Task::Sweep => sweep::sweep(&self.store, &self.bus, &self.chainguard, &SystemClock, &self.policy).await?,
             Task::RefreshCatalog => refresh::refresh(&self.store, &self.chainguard, &SystemClock).await?,
         };
         if report.seen > 0 {

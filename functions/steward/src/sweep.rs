@@ -36,13 +36,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(60);
 const TAG_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
 
 /// Looks after everything that is due, within the time there is.
-pub async fn sweep<S, P, G, C>(
-    store: &S,
-    bus: &P,
-    chainguard: &G,
-    clock: &C,
-    policy: &Policy,
-) -> Result<Report, Error>
+pub async fn sweep<S, P, G, C>(store: &S, bus: &P, chainguard: &G, clock: &C, policy: &Policy) -> Result<Report, Error>
 where
     S: FindDue + LoadRequest + CommitRequest + Postpone + ReadJournal + Sync,
     P: PublishEvents + Sync,

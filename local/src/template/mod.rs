@@ -44,8 +44,8 @@ use serde_json::{Map, Value};
 
 use self::directory::Directory;
 pub use self::error::{Location, TemplateError};
-pub use self::function::POLICY_LAYER;
 use self::evaluate::Scope;
+pub use self::function::POLICY_LAYER;
 use self::kinds::Kind;
 use self::reader::Fields;
 pub use self::system::{

@@ -48,20 +48,6 @@ impl CatalogTier {
             Self::Commercial => "COMMERCIAL",
         }
     }
-
-    /// The word in front of the `/` in the policy's image patterns: `base-image/*` is every image of the tier `BASE`.
-    #[must_use]
-    pub const fn image_class(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown-image",
-            Self::Application => "application-image",
-            Self::Base => "base-image",
-            Self::Fips => "fips-image",
-            Self::Ai => "ai-image",
-            Self::Devtools => "devtools-image",
-            Self::Commercial => "commercial-image",
-        }
-    }
 }
 
 /// An image of the catalog.

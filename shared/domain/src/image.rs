@@ -11,8 +11,8 @@ pub const REGISTRY: &str = "cgr.dev";
 /// Names under [`REGISTRY`] through which Chainguard itself offers its catalog; an organisation cannot have them.
 const CATALOG_NAMESPACES: [&str; 2] = ["chainguard", "chainguard-private"];
 
-/// The prefix by which an image may be asked for as a base image, `base-image/wolfi-base`.
-const BASE_IMAGE_PREFIX: &str = "base-image";
+/// In front of an image that others are to be built on: `base-image/python`.
+pub const BASE_IMAGE_PREFIX: &str = "base-image";
 
 /// Longest input that is looked at: registry, path and tag with room to spare.
 const MAX_REFERENCE_BYTES: usize = 512;
@@ -151,8 +151,13 @@ impl FromStr for Tag {
 /// An image of the catalog and the tag that is meant to be pulled: `python:latest-dev`.
 ///
 /// Chainguard adds whole repositories; the tag says which line the requester will pull and is `latest` unless given.
+///
+/// Written as `base-image/python:latest-dev`, it is asked for in order to build other images on it, which the policy
+/// may judge more strictly. The repository is the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ImageReference {
+    /// Whether other images are to be built on it.
+    pub base_image: bool,
     /// The image's name in the catalog.
     pub name: RepositoryName,
     /// The tag.
@@ -196,18 +201,9 @@ pub enum ImageReferenceError {
     Tag(#[from] TagError),
 }
 
-/// What was asked for, as parsed from what the requester wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestedImage {
-    /// The image.
-    pub reference: ImageReference,
-    /// Whether it was written as `base-image/<name>`, which claims that the catalog lists it as a base image.
-    pub claimed_as_base_image: bool,
-}
-
-impl RequestedImage {
-    /// Reads `python`, `python:latest-dev`, `base-image/wolfi-base`, `cgr.dev/<organization>/python:latest` or
-    /// `cgr.dev/chainguard/python`.
+impl ImageReference {
+    /// Reads what a requester writes: `python`, `python:latest-dev`, `base-image/python`,
+    /// `cgr.dev/<organization>/python:latest` or `cgr.dev/chainguard/python`.
     pub fn parse(text: &str, organization: &Organization) -> Result<Self, ImageReferenceError> {
         let text = text.trim();
         if text.is_empty() || text.len() > MAX_REFERENCE_BYTES {
@@ -224,7 +220,7 @@ impl RequestedImage {
             Some((name, tag)) => (name, tag.parse()?),
             None => (name_and_tag, Tag("latest".to_owned())),
         };
-        let claimed_as_base_image = match path {
+        let base_image = match path {
             None => false,
             Some(BASE_IMAGE_PREFIX) => true,
             Some(path) => {
@@ -232,7 +228,7 @@ impl RequestedImage {
                 false
             }
         };
-        Ok(Self { reference: ImageReference { name: name.parse()?, tag }, claimed_as_base_image })
+        Ok(Self { base_image, name: name.parse()?, tag })
     }
 }
 
@@ -252,23 +248,30 @@ fn check_registry(path: &str, name: &str, organization: &Organization) -> Result
 
 impl fmt::Display for ImageReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.name, self.tag.0)
+        let prefix = if self.base_image { "base-image/" } else { "" };
+        write!(f, "{prefix}{}:{}", self.name, self.tag.0)
     }
 }
 
 /// A stored reference that cannot be read back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no stored image reference, which is name:tag")]
+#[error("`{0}` is no stored image reference, which is name:tag or base-image/name:tag")]
 pub struct StoredReferenceError(String);
 
 impl FromStr for ImageReference {
     type Err = StoredReferenceError;
 
-    /// Reads what `Display` wrote. What people write goes through [`RequestedImage::parse`].
+    /// Reads what `Display` wrote. What people write goes through [`ImageReference::parse`].
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = || StoredReferenceError(text.chars().take(80).collect());
-        let (name, tag) = text.split_once(':').ok_or_else(error)?;
-        Ok(Self { name: name.parse().map_err(|_| error())?, tag: tag.parse().map_err(|_| error())? })
+        let prefix = text.split_once('/');
+        let (base_image, rest) = match prefix {
+            Some((BASE_IMAGE_PREFIX, rest)) => (true, rest),
+            Some(_) => return Err(error()),
+            None => (false, text),
+        };
+        let (name, tag) = rest.split_once(':').ok_or_else(error)?;
+        Ok(Self { base_image, name: name.parse().map_err(|_| error())?, tag: tag.parse().map_err(|_| error())? })
     }
 }
 
@@ -297,9 +300,10 @@ mod tests {
 
     fn parse(text: &str) -> Result<String, ImageReferenceError> {
         let acme = "acme".parse().unwrap();
-        RequestedImage::parse(text, &acme).map(|image| {
-            let claim = if image.claimed_as_base_image { " (base)" } else { "" };
-            format!("{}{claim}", image.reference)
+        ImageReference::parse(text, &acme).map(|image| {
+            let written = image.to_string();
+            assert_eq!(written.parse(), Ok(image), "a stored reference reads back");
+            written
         })
     }
 
@@ -310,7 +314,7 @@ mod tests {
             (" python:latest-dev ", "python:latest-dev"),
             ("cgr.dev/acme/python:latest", "python:latest"),
             ("cgr.dev/chainguard/node", "node:latest"),
-            ("base-image/wolfi-base", "wolfi-base:latest (base)"),
+            ("base-image/wolfi-base", "base-image/wolfi-base:latest"),
             ("gcc-glibc:13.2_1", "gcc-glibc:13.2_1"),
             ("a__b.c---d", "a__b.c---d:latest"),
         ] {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A person as remembered in a request: the identity provider's stable subject and the e-mail address people know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// The token's `sub`: stable, never re-used.
+    /// The token's issuer and `sub`, `<iss>|<sub>`: stable, never re-used, and no other issuer's.
     pub subject: String,
     /// The token's `email`.
     pub email: String,

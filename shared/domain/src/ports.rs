@@ -233,6 +233,14 @@ pub trait ClaimNotification {
         lease_until: Timestamp,
     ) -> impl Future<Output = Result<NotificationClaim, PortError>> + Send;
 
+    /// Gives the right back after a failed attempt, so that the next one need not wait for the lease.
+    fn release_notification(
+        &self,
+        event: EventId,
+        channel: &'static str,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
     /// Remembers that it was sent.
     fn finish_notification(
         &self,

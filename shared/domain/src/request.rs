@@ -16,7 +16,7 @@ use crate::text::{Comment, Justification, RiskAssessment, TeamName};
 use crate::time::Timestamp;
 
 /// How long an approved request may wait for the provisioner before the steward publishes its approval once more.
-pub const REDELIVER_AFTER: Duration = Duration::from_secs(15 * 60);
+pub const REDELIVER_AFTER: Duration = Duration::from_mins(15);
 
 /// Through which door something came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -141,7 +141,7 @@ impl Submission {
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         let verdict = policy.tier_of(Subject {
-            image: &draft.image.name,
+            image: &draft.image,
             catalog_tier: image.catalog_tier,
             team: &draft.team,
             environment: draft.environment,

@@ -128,11 +128,7 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn()
 }
 
 /// Looks again and again until there is something, within a time.
-pub async fn until_within<T, F: Future<Output = Option<T>>>(
-    patience: Duration,
-    what: &str,
-    look: impl Fn() -> F,
-) -> T {
+pub async fn until_within<T, F: Future<Output = Option<T>>>(patience: Duration, what: &str, look: impl Fn() -> F) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look().await {
@@ -197,7 +193,13 @@ pub fn nth_request(index: usize) -> Value {
 
 /// What has to hold when the dust has settled: for every request a contiguous journal with an intact chain that ends
 /// in `available`, exactly one repository, and the same records in the archive.
-pub async fn check_everything(client: &Client, token: &str, ids: &BTreeSet<String>, repositories: &[String], archive: &Path) {
+pub async fn check_everything(
+    client: &Client,
+    token: &str,
+    ids: &BTreeSet<String>,
+    repositories: &[String],
+    archive: &Path,
+) {
     let mut wanted: BTreeMap<String, String> = BTreeMap::new();
     for id in ids {
         let reply = client.get(&format!("/request/{id}/events"), token).await;

@@ -72,7 +72,9 @@ async fn a_request_for_production_waits_for_a_lead() {
 
     until("Dana is asked", || async {
         let mails = world.client.outbox().await;
-        mails.into_iter().find(|mail| mail["channel"] == "mail" && mail["to"].as_array().unwrap().contains(&"dana@acme.example".into()))
+        mails.into_iter().find(|mail| {
+            mail["channel"] == "mail" && mail["to"].as_array().unwrap().contains(&"dana@acme.example".into())
+        })
     })
     .await;
 

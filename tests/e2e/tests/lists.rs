@@ -65,7 +65,12 @@ async fn lists_page_through_everything_once_also_over_a_restart() {
 }
 
 fn ids_of(body: &serde_json::Value) -> Vec<String> {
-    body["requests"].as_array().unwrap().iter().map(|request| request["requestId"].as_str().unwrap().to_owned()).collect()
+    body["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|request| request["requestId"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,6 +71,10 @@ pub(crate) fn list(fake: &Inner, query: &Query) -> Result<Response, Status> {
     let mut items = Vec::new();
     let mut asked = Vec::new();
     for repository in state.all() {
+        // Ids and digests of tags are computed; a poll for one repository must not compute all of them.
+        if !uidp.may_let_through_children_of(&repository.id) {
+            continue;
+        }
         let tags = repository.active_tags.iter().map(|tag| Tag::of(repository, tag));
         // A read counts for a repository when it would have shown a tag of it.
         let wanted: Vec<Tag> = tags

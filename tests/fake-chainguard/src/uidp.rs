@@ -91,6 +91,11 @@ impl UidpFilter {
         })
     }
 
+    /// Whether it lets any child of `parent` through; says yes where it would have to look at the child.
+    pub(crate) fn may_let_through_children_of(&self, parent: &str) -> bool {
+        self.children_of.as_deref().is_none_or(|of| of == parent)
+    }
+
     pub(crate) fn lets_through(&self, id: &str) -> bool {
         self.ancestors_of.as_deref().is_none_or(|of| is_below(of, id))
             && self.descendants_of.as_deref().is_none_or(|of| is_below(id, of))

@@ -2,7 +2,12 @@
 //!
 //! `functions`, `local`, `clients` → `shared/{aws,chainguard,lambda}` → `shared/domain`, and never back.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "this crate is for tests: whatever is unexpected ends the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this crate is for tests: whatever is unexpected ends the test"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +19,7 @@ use serde_json::Value;
 const ROOT: &str = "../..";
 
 /// What `shared/domain` must not have, itself or through others: I/O, time and randomness come in through its ports.
-/// A name that ends in a dash stands for all names that start so.
+/// A name that ends in a dash or an underscore stands for all names that start so.
 const IMPURE: &[&str] = &[
     "async-std",
     "aws-",
@@ -43,8 +48,9 @@ const IMPURE: &[&str] = &[
 struct Member {
     /// Its folder, from the repository: `shared/domain`.
     folder: String,
-    /// What it depends on when it is built, and what its tests depend on besides: names.
+    /// The names of what it is built with.
     built_with: Vec<String>,
+    /// The names of what its tests have besides.
     tested_with: Vec<String>,
 }
 
@@ -102,17 +108,12 @@ fn arrows_point_one_way() {
     let members = members();
     let mut problems = Vec::new();
     for member in members.values() {
-        let checks: [(&[String], fn(&str, &str) -> bool); 2] =
-            [(&member.built_with, may_use), (&member.tested_with, tests_may_use)];
-        for (names, may) in checks {
-            for other in names.iter().filter_map(|name| members.get(name)) {
-                if !may(&member.folder, &other.folder) {
-                    problems.push(format!(
-                        "{} depends on {}: move what they share towards shared/domain",
-                        member.folder, other.folder
-                    ));
-                }
-            }
+        let member_of = |name: &String| members.get(name).map(|other| other.folder.as_str());
+        let built = member.built_with.iter().filter_map(member_of).filter(|other| !may_use(&member.folder, other));
+        let tested =
+            member.tested_with.iter().filter_map(member_of).filter(|other| !tests_may_use(&member.folder, other));
+        for other in built.chain(tested) {
+            problems.push(format!("{} depends on {other}: move what they share towards shared/domain", member.folder));
         }
     }
     assert!(members.contains_key("domain") && members.contains_key("local"), "{:?}", members.keys());

@@ -46,11 +46,9 @@ pub(super) const fn of(event_type: EventType) -> Contract {
             fixed: &[("decision", "rejected")],
             ..NOTHING
         },
-        EventType::Cancelled => Contract {
-            summary: "The requester has taken it back.",
-            always: &["previousHash", "channel"],
-            ..NOTHING
-        },
+        EventType::Cancelled => {
+            Contract { summary: "The requester has taken it back.", always: &["previousHash", "channel"], ..NOTHING }
+        }
         EventType::Reminded => Contract { summary: "The approvers have been reminded.", ..NOTHING },
         EventType::Escalated => {
             Contract { summary: "It was not decided in time; the second line may decide, too.", ..NOTHING }

@@ -132,8 +132,9 @@ pub(super) fn mend(root: &Path, files: &[GeneratedFile], drifts: &[Drift]) -> an
 }
 
 fn first_difference(found: &str, wanted: &str) -> usize {
-    // `split` and not `lines`: a newline that is missing at the end is a difference, too.
-    found.split('\n').zip(wanted.split('\n')).take_while(|(found, wanted)| found == wanted).count() + 1
+    // `lines` would miss that the last one does not end.
+    let lines = found.split_inclusive('\n').zip(wanted.split_inclusive('\n'));
+    lines.take_while(|(found, wanted)| found == wanted).count() + 1
 }
 
 /// Paths of the JSON files in `folder` and below, from `root`.
@@ -196,9 +197,6 @@ mod tests {
     #[test]
     fn members_are_sorted_and_the_last_line_ends() {
         let [first, _] = &files()[..] else { panic!("two files") };
-        assert_eq!(
-            first.text,
-            "{\n  \"a\": [\n    {\n      \"c\": 3,\n      \"d\": 2\n    }\n  ],\n  \"b\": 1\n}\n"
-        );
+        assert_eq!(first.text, "{\n  \"a\": [\n    {\n      \"c\": 3,\n      \"d\": 2\n    }\n  ],\n  \"b\": 1\n}\n");
     }
 }

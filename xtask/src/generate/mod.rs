@@ -12,17 +12,18 @@ mod samples;
 mod schemas;
 
 use std::path::Path;
+use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
-use self::files::{Drift, GeneratedFile};
+use self::files::GeneratedFile;
 use self::samples::Samples;
 
 /// What mends every drift.
 const COMMAND: &str = "cargo xtask generate";
 
 /// Writes what has drifted, and removes what is superfluous.
-pub(crate) fn write() -> anyhow::Result<()> {
+pub(crate) fn write() -> anyhow::Result<ExitCode> {
     let root = root()?;
     let files = all()?;
     let drifts = files::drifts(root, &files)?;
@@ -30,20 +31,23 @@ pub(crate) fn write() -> anyhow::Result<()> {
     for drift in &drifts {
         println!("{}", drift.mended());
     }
-    println!("{} generated files, {} of them changed", files.len(), drifts.len());
-    Ok(())
+    println!("{} generated files, {} changes", files.len(), drifts.len());
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Fails if a generated file is not what [`write`] would leave behind.
-pub(crate) fn check() -> anyhow::Result<()> {
+/// Fails if what is checked in is not what [`write`] would leave behind.
+pub(crate) fn check() -> anyhow::Result<ExitCode> {
     let files = all()?;
     let drifts = files::drifts(root()?, &files)?;
     if drifts.is_empty() {
         println!("{} generated files, all up to date", files.len());
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
-    let lines: Vec<String> = drifts.iter().map(Drift::to_string).collect();
-    bail!("generated files are not up to date; run `{COMMAND}`:\n{}", lines.join("\n"))
+    for drift in &drifts {
+        eprintln!("{drift}");
+    }
+    eprintln!("generated files are not what the code says; run `{COMMAND}`");
+    Ok(ExitCode::FAILURE)
 }
 
 /// Everything that is generated.

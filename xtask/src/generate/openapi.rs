@@ -2,11 +2,12 @@
 
 use anyhow::Context as _;
 use domain::problem::{Problem, ProblemType};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ArrayItems, Components, ObjectBuilder, OneOf, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::server::Server;
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{InfoBuilder, License, PathItem, Ref, RefOr, Schema};
+use utoipa::openapi::{Content, InfoBuilder, License, Ref, RefOr, Schema};
 use utoipa::{OpenApi, ToSchema as _};
 
 use super::files::GeneratedFile;
@@ -63,7 +64,12 @@ fn description() -> anyhow::Result<utoipa::openapi::OpenApi> {
         .into(),
     );
     for path in api.paths.paths.values_mut() {
-        forbid_null_in_path(path);
+        let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
+        for operation in operations.into_iter().flatten() {
+            forbid_null_in(operation);
+            // What needs no token says so.
+            operation.security.get_or_insert_default();
+        }
     }
     let components = api.components.as_mut().context("no handler names a schema")?;
     components.schemas.values_mut().for_each(forbid_null);
@@ -93,7 +99,7 @@ fn list_problem_types(components: &mut Components) -> anyhow::Result<()> {
             .schema_type(Type::String)
             .enum_values(Some([kind.uri()]))
             .title(Some(kind.title()))
-            .description(Some(format!("{} (HTTP status {})", kind.meaning().trim(), kind.status())))
+            .description(Some(format!("{} Its HTTP status is {}.", kind.meaning().trim(), kind.status())))
             .extensions(Some([("x-http-status", kind.status())].into_iter().collect()))
             .build()
             .into()
@@ -114,29 +120,25 @@ fn list_problem_types(components: &mut Components) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn forbid_null_in_path(path: &mut PathItem) {
-    let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
-    for operation in operations.into_iter().flatten() {
-        for parameter in operation.parameters.iter_mut().flatten() {
-            if let RefOr::T(parameter) = parameter {
-                parameter.schema.iter_mut().for_each(forbid_null);
-            }
+fn forbid_null_in(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter {
+            parameter.schema.iter_mut().for_each(forbid_null);
         }
-        if let Some(RefOr::T(body)) = &mut operation.request_body {
-            for content in body.content.values_mut() {
-                if let RefOr::T(content) = content {
-                    content.schema.iter_mut().for_each(forbid_null);
-                }
-            }
+    }
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.content.values_mut().for_each(forbid_null_in_content);
+    }
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            response.content.values_mut().for_each(forbid_null_in_content);
         }
-        for response in operation.responses.responses.values_mut() {
-            let RefOr::T(response) = response else { continue };
-            for content in response.content.values_mut() {
-                if let RefOr::T(content) = content {
-                    content.schema.iter_mut().for_each(forbid_null);
-                }
-            }
-        }
+    }
+}
+
+fn forbid_null_in_content(content: &mut RefOr<Content>) {
+    if let RefOr::T(content) = content {
+        content.schema.iter_mut().for_each(forbid_null);
     }
 }
 

@@ -31,13 +31,13 @@ const TO_CLAIM: Duration = Duration::from_secs(1);
 /// How long Chainguard takes to make a repository.
 const TO_CREATE: Duration = Duration::from_secs(2);
 /// How long it takes until tags are seen.
-const TO_APPEAR: Duration = Duration::from_secs(60);
+const TO_APPEAR: Duration = Duration::from_mins(1);
 /// How long a claim lasts.
-const LEASE: Duration = Duration::from_secs(300);
+const LEASE: Duration = Duration::from_mins(5);
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A request from its submission to its end.
 #[derive(Debug)]
@@ -212,11 +212,8 @@ fn approved(policy: &Policy) -> anyhow::Result<Story> {
 }
 
 fn automatic(policy: &Policy) -> anyhow::Result<Story> {
-    let body = SubmitRequest {
-        image: "node".to_owned(),
-        environment: Some(Environment::Dev),
-        ..for_team("data-engineering")
-    };
+    let body =
+        SubmitRequest { image: "node".to_owned(), environment: Some(Environment::Dev), ..for_team("data-engineering") };
     let mut story = Telling::begin(policy, jane(), "2026-11-23T09:30:00.000Z", body)?;
     story.added("9abcdef012345678")?;
     Ok(story.end())

@@ -12,7 +12,7 @@ async fn each_accepted_algorithm_verifies() {
         let world = World::new(vec![signer.jwk("k1")]);
         let context = world.context(&signer.token("k1", &claims())).await;
         let expected = json!({
-            "subject": "u-1",
+            "subject": "https://id.acme.example/|u-1",
             "email": "jane@acme.example",
             "groups": r#"["developers","platform-engineering"]"#,
         });
@@ -32,7 +32,7 @@ async fn the_functions_read_what_the_authorizer_vouches_for() {
     }))
     .unwrap();
     let expected = Principal {
-        person: Person { subject: "u-1".to_owned(), email: "jane@acme.example".to_owned() },
+        person: Person { subject: "https://id.acme.example/|u-1".to_owned(), email: "jane@acme.example".to_owned() },
         groups: BTreeSet::from(["developers", "platform-engineering"].map(str::to_owned)),
     };
     let response = answer("test", event, async |call| {

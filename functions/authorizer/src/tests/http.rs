@@ -63,7 +63,7 @@ async fn keys_are_read_where_the_operator_says() {
     let url = serve(|_| Router::new().route("/keys", get(async || keys))).await;
     let authorizer = authorizer(&json!([{"issuer": ACME, "audience": AUDIENCE, "jwksUri": format!("{url}/keys")}]));
     let verdict = invoke(&authorizer, &signer.token("k1", &lasting(ACME))).await;
-    assert_eq!(verdict["context"]["subject"], "u-1", "{verdict}");
+    assert_eq!(verdict["context"]["subject"], format!("{ACME}|u-1"), "{verdict}");
 }
 
 #[tokio::test]

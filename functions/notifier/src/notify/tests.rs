@@ -49,6 +49,16 @@ impl ClaimNotification for World {
         }
     }
 
+    async fn release_notification(
+        &self,
+        event: EventId,
+        channel: &'static str,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        self.claims.lock().unwrap().insert((event, channel), Some(now));
+        Ok(())
+    }
+
     async fn finish_notification(&self, event: EventId, channel: &'static str, _: Timestamp) -> Result<(), PortError> {
         if self.forgets {
             return Err(refusal("remember", true));

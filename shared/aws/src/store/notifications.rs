@@ -1,5 +1,6 @@
 //! Who has been told what: a message of an event goes out through a channel once.
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use domain::id::EventId;
 use domain::ports::{ClaimNotification, NotificationClaim, PortError};
 use domain::time::Timestamp;
@@ -11,6 +12,7 @@ use super::keys::Key;
 use crate::error::port_error;
 
 const CLAIM: &str = "claim the notification";
+const RELEASE: &str = "give the notification back";
 const FINISH: &str = "remember that the notification was sent";
 const STATE: &str = "state";
 const SENT: &str = "sent";
@@ -50,7 +52,6 @@ impl ClaimNotification for Store {
             Ok(_) => return Ok(NotificationClaim::Send),
             Err(error) => error,
         };
-        use aws_sdk_dynamodb::operation::put_item::PutItemError;
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                 let state = failed.item().and_then(|item| item.get(STATE)?.as_s().ok());
@@ -62,6 +63,24 @@ impl ClaimNotification for Store {
             }
             _ => Err(port_error(CLAIM, error)),
         }
+    }
+
+    async fn release_notification(
+        &self,
+        event: EventId,
+        channel: &'static str,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        self.client
+            .update_item()
+            .table_name(&self.requests_table)
+            .set_key(Some(key_attributes(&Key::notification(event, channel))))
+            .update_expression("SET leaseUntil = :now")
+            .expression_attribute_values(":now", text(now.to_string()))
+            .send()
+            .await
+            .map_err(|error| port_error(RELEASE, error))?;
+        Ok(())
     }
 
     async fn finish_notification(

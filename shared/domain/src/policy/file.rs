@@ -9,7 +9,9 @@ use super::{
     ApprovalTier, ApproverSet, AutoApproveTier, Condition, DenyRule, ImagePattern, Policy, PolicyError, RateLimit,
     RequiredField, ReviewTier, Rule, distinct,
 };
+use crate::catalog::CatalogTier;
 use crate::environment::Environment;
+use crate::image::BASE_IMAGE_PREFIX;
 use crate::request::Channel;
 use crate::text::TeamName;
 use crate::time::Span;
@@ -50,8 +52,9 @@ struct RuleFile {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ConditionFile {
+    catalog_tier: Option<Vec<CatalogTier>>,
     environment: Option<Vec<Environment>>,
     team: Option<Vec<TeamName>>,
     image: Option<Vec<String>>,
@@ -192,28 +195,31 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
 }
 
 fn condition(file: ConditionFile, place: &str, problems: &mut Problems) -> Condition {
-    let empty_list = file.environment.as_ref().is_some_and(Vec::is_empty)
+    let empty_list = file.catalog_tier.as_ref().is_some_and(Vec::is_empty)
+        || file.environment.as_ref().is_some_and(Vec::is_empty)
         || file.team.as_ref().is_some_and(Vec::is_empty)
         || file.image.as_ref().is_some_and(Vec::is_empty);
+    let unknown_tier = file.catalog_tier.as_ref().is_some_and(|tiers| tiers.contains(&CatalogTier::Unknown));
+    problems.check(!unknown_tier, || {
+        format!("{place}: a catalogTier is one of APPLICATION, BASE, FIPS, AI, DEVTOOLS, COMMERCIAL")
+    });
     problems.check(!empty_list, || format!("{place}: an empty list matches nothing; leave the field out"));
     let image = file
         .image
         .map(|patterns| patterns.into_iter().map(|pattern| image_pattern(&pattern, place, problems)).collect());
-    Condition { environment: file.environment, team: file.team, image }
+    Condition { catalog_tier: file.catalog_tier, environment: file.environment, team: file.team, image }
 }
 
 fn image_pattern(text: &str, place: &str, problems: &mut Problems) -> ImagePattern {
-    let (class, name) = match text.split_once('/') {
-        Some((class, name)) => (Some(class.to_owned()), name.to_owned()),
-        None => (None, text.to_owned()),
+    let (only_base_images, name) = match text.split_once('/') {
+        Some((BASE_IMAGE_PREFIX, name)) => (true, name),
+        _ => (false, text),
     };
-    let well_formed = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"*._-".contains(&b))
-    };
-    problems.check(well_formed(&name) && class.as_deref().is_none_or(well_formed), || {
-        format!("{place}: `{text}` is no image pattern such as python, *-fips or base-image/*")
-    });
-    ImagePattern { class, name }
+    let well_formed =
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"*._-".contains(&b));
+    problems
+        .check(well_formed, || format!("{place}: `{text}` is no image pattern such as python, *-fips or base-image/*"));
+    ImagePattern { only_base_images, name: name.to_owned() }
 }
 
 fn review(file: ReviewFile, name: &str, problems: &mut Problems) -> Option<ReviewTier> {

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::catalog::CatalogTier;
 use crate::environment::Environment;
-use crate::image::RepositoryName;
+use crate::image::ImageReference;
 use crate::person::Principal;
 use crate::request::Channel;
 use crate::text::TeamName;
@@ -100,15 +100,16 @@ struct Rule {
 /// What a rule looks at. Every list that is given must contain the request's value; none given matches all.
 #[derive(Clone, Debug, Default)]
 struct Condition {
+    catalog_tier: Option<Vec<CatalogTier>>,
     environment: Option<Vec<Environment>>,
     team: Option<Vec<TeamName>>,
     image: Option<Vec<ImagePattern>>,
 }
 
-/// `name` or `class/name`, `*` standing for any characters; without a class it matches whatever the class.
+/// `name`, `*` standing for any characters; as `base-image/name` it matches only images that others are to be built on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ImagePattern {
-    class: Option<String>,
+    only_base_images: bool,
     name: String,
 }
 
@@ -181,8 +182,8 @@ pub enum ApproverKind {
 /// What the rules look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// The image's name in the catalog.
-    pub image: &'a RepositoryName,
+    /// The image.
+    pub image: &'a ImageReference,
     /// The catalog's tier of the image.
     pub catalog_tier: CatalogTier,
     /// The team it is for.
@@ -337,20 +338,20 @@ impl Condition {
         fn holds<T>(wanted: Option<&Vec<T>>, test: impl Fn(&T) -> bool) -> bool {
             wanted.is_none_or(|values| values.iter().any(test))
         }
-        holds(self.environment.as_ref(), |e| *e == subject.environment)
+        holds(self.catalog_tier.as_ref(), |t| *t == subject.catalog_tier)
+            && holds(self.environment.as_ref(), |e| *e == subject.environment)
             && holds(self.team.as_ref(), |t| t == subject.team)
             && holds(self.image.as_ref(), |pattern| pattern.matches(subject))
     }
 
     const fn is_empty(&self) -> bool {
-        self.environment.is_none() && self.team.is_none() && self.image.is_none()
+        self.catalog_tier.is_none() && self.environment.is_none() && self.team.is_none() && self.image.is_none()
     }
 }
 
 impl ImagePattern {
     fn matches(&self, subject: Subject<'_>) -> bool {
-        let class = subject.catalog_tier.image_class();
-        self.class.as_deref().is_none_or(|pattern| glob(pattern, class)) && glob(&self.name, subject.image.as_str())
+        (!self.only_base_images || subject.image.base_image) && glob(&self.name, subject.image.name.as_str())
     }
 }
 

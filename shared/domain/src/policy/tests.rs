@@ -5,9 +5,13 @@ fn default_policy() -> Policy {
     Policy::from_yaml(DEFAULT_POLICY).unwrap()
 }
 
+fn reference(text: &str) -> ImageReference {
+    ImageReference::parse(text, &"acme".parse().unwrap()).unwrap()
+}
+
 fn verdict(image: &str, catalog_tier: CatalogTier, team: &str, environment: Environment) -> (ApprovalTier, String) {
     let policy = default_policy();
-    let (image, team) = (image.parse().unwrap(), TeamName::new(team).unwrap());
+    let (image, team) = (reference(image), TeamName::new(team).unwrap());
     let subject = Subject { image: &image, catalog_tier, team: &team, environment };
     let verdict = policy.tier_of(subject).unwrap();
     (verdict.tier, verdict.rule.to_owned())
@@ -20,11 +24,11 @@ fn the_default_policy_is_the_table_of_the_design() {
     use Environment::{Dev, Production, Staging};
     for (image, catalog_tier, team, environment, tier, rule) in [
         ("python", Application, "data-engineering", Dev, AutoApprove, "non-production"),
-        ("wolfi-base", Base, "data-engineering", Staging, AutoApprove, "non-production"),
-        ("wolfi-base", Base, "data-engineering", Production, SecurityReview, "base-images"),
-        ("wolfi-base", Base, "security", Production, SecurityReview, "base-images"),
-        ("python", Application, "security", Production, ManagerApproval, "trusted-teams"),
-        ("python", Application, "data-engineering", Production, ManagerApproval, "default"),
+        ("base-image/wolfi-base", Base, "data-engineering", Staging, AutoApprove, "non-production"),
+        ("base-image/wolfi-base", Base, "data-engineering", Production, SecurityReview, "base-images"),
+        ("base-image/nginx", Application, "security", Production, SecurityReview, "base-images"),
+        ("python", Base, "security", Production, ManagerApproval, "trusted-teams"),
+        ("python", Base, "data-engineering", Production, ManagerApproval, "default"),
         ("base-image-tools", Application, "data-engineering", Production, ManagerApproval, "default"),
     ] {
         let found = verdict(image, catalog_tier, team, environment);
@@ -123,13 +127,28 @@ fn what_could_let_the_wrong_person_decide_does_not_load() {
 }
 
 #[test]
+fn a_rule_can_look_at_the_catalogs_tier() {
+    let text =
+        DEFAULT_POLICY.replace("when: { team: [platform-engineering, security] }", "when: { catalogTier: [FIPS] }");
+    let policy = Policy::from_yaml(&text).unwrap();
+    let (image, team) = (reference("python-fips"), TeamName::new("a").unwrap());
+    let rule = |catalog_tier| {
+        let subject = Subject { image: &image, catalog_tier, team: &team, environment: Environment::Production };
+        policy.tier_of(subject).unwrap().rule.to_owned()
+    };
+    assert_eq!(rule(CatalogTier::Fips), "trusted-teams");
+    assert_eq!(rule(CatalogTier::Base), "default");
+    assert!(Policy::from_yaml(&text.replace("[FIPS]", "[QUANTUM]")).is_err());
+}
+
+#[test]
 fn deny_wins_over_every_rule() {
     let text = DEFAULT_POLICY.replace(
         "deny: []",
         "deny:\n  - { name: no-shells, when: { image: [\"*bash*\"] }, reason: use a distroless image }",
     );
     let policy = Policy::from_yaml(&text).unwrap();
-    let (image, team) = ("bash".parse().unwrap(), TeamName::new("a").unwrap());
+    let (image, team) = (reference("bash"), TeamName::new("a").unwrap());
     let denied = policy.tier_of(Subject {
         image: &image,
         catalog_tier: CatalogTier::Application,

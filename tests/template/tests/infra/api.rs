@@ -62,7 +62,8 @@ fn every_route_asks_the_authorizer_first() {
             Some("authorizer") => problems.push(format!("{name}: set its Authorizer to NONE, or take it from OPEN")),
             Some(other) => problems.push(format!("{name} asks {other} who may call it: take RequestAuthorizer")),
             None => {
-                problems.push(format!("{name} is open to anybody: drop its `Auth`, or list it in OPEN with the reason"))
+                problems
+                    .push(format!("{name} is open to anybody: drop its `Auth`, or list it in OPEN with the reason"));
             }
         }
     }

@@ -26,7 +26,7 @@ fn examples() -> BTreeMap<EventType, Value> {
         let typed: Detail = serde_json::from_value(detail.clone()).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(typed.metadata.event_type.as_str(), type_name, "{file} is not what its name says");
         assert_eq!(typed.data.event_type.as_str(), type_name, "{file} is not what its name says");
-        examples.insert(typed.metadata.event_type, on_the_bus(typed.metadata.event_type, detail));
+        examples.insert(typed.metadata.event_type, on_the_bus(typed.metadata.event_type, &detail));
     }
     for event_type in EventType::ALL {
         let name = event_type.as_str();
@@ -36,7 +36,7 @@ fn examples() -> BTreeMap<EventType, Value> {
 }
 
 /// An event as `EventBridge` hands it to rules. Source: EventBridge user guide, "AWS service event structure".
-fn on_the_bus(event_type: EventType, detail: Value) -> Value {
+fn on_the_bus(event_type: EventType, detail: &Value) -> Value {
     json!({
         "version": "0",
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",

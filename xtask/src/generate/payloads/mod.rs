@@ -5,18 +5,23 @@ mod http;
 mod queue;
 mod stream;
 
+use domain::api::DecisionRequest;
+use domain::envelope::Detail;
 use domain::event::EventType;
 use serde_json::Value;
 use steward::Task;
 
 use self::http::Call;
 use super::files::GeneratedFile;
-use super::samples::{Samples, alex, dana, jane};
+use super::samples::{Samples, Story, alex, dana, jane};
 
 /// The account in all ARNs; AWS uses it in its own documentation.
 const ACCOUNT: &str = "123456789012";
 /// The region in all ARNs.
 const REGION: &str = "eu-central-1";
+
+/// A file's name without its ending, and what is in it. The name starts with the function's.
+type Payload = (String, Value);
 
 /// All payloads, at least one a function.
 pub(super) fn files(samples: &Samples) -> anyhow::Result<Vec<GeneratedFile>> {
@@ -33,8 +38,6 @@ pub(super) fn files(samples: &Samples) -> anyhow::Result<Vec<GeneratedFile>> {
     payloads.into_iter().map(|(name, payload)| GeneratedFile::sorted(format!("events/{name}.json"), payload)).collect()
 }
 
-type Payload = (String, Value);
-
 fn of_authorizer() -> Vec<Payload> {
     vec![
         ("authorizer-token".to_owned(), authorizer::call_with_token(&authorizer::token())),
@@ -43,7 +46,7 @@ fn of_authorizer() -> Vec<Payload> {
 }
 
 fn of_intake(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
-    let submit = |story: &super::samples::Story| {
+    let submit = |story: &Story| {
         Call::of("POST", "/request", &story.requester)
             .with_header("idempotency-key", format!("sample-{}", story.id))
             .with_body(&story.body)?
@@ -74,9 +77,9 @@ fn of_query(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
 }
 
 fn of_approval(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
-    let said = |story: &super::samples::Story, event_type| -> anyhow::Result<domain::api::DecisionRequest> {
+    let said = |story: &Story, event_type| -> anyhow::Result<DecisionRequest> {
         let comment = story.event(event_type)?.data.comment;
-        Ok(domain::api::DecisionRequest { comment: comment.map(|comment| comment.as_str().to_owned()) })
+        Ok(DecisionRequest { comment: comment.map(|comment| comment.as_str().to_owned()) })
     };
     let Samples { approved, rejected, cancelled, retried, .. } = samples;
     Ok(vec![
@@ -94,10 +97,7 @@ fn of_approval(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
                 .with_body(&said(rejected, EventType::Rejected)?)?
                 .event()?,
         ),
-        (
-            "approval-cancel".to_owned(),
-            Call::of("PATCH", "/request/{id}/cancel", &jane()).about(cancelled.id).event()?,
-        ),
+        ("approval-cancel".to_owned(), Call::of("PATCH", "/request/{id}/cancel", &jane()).about(cancelled.id).event()?),
         ("approval-retry".to_owned(), Call::of("PATCH", "/request/{id}/retry", &alex()).about(retried.id).event()?),
     ])
 }
@@ -146,7 +146,7 @@ const fn for_people(event_type: EventType) -> Option<&'static str> {
 
 fn of_auditor(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
     let queue = "AuditQueue";
-    let journal = samples.approved.records.iter().cloned().map(domain::envelope::Detail::announcing);
+    let journal = samples.approved.records.iter().cloned().map(Detail::announcing);
     Ok(vec![
         ("auditor-submitted".to_owned(), queue::batch(queue, [samples.example(EventType::Submitted)?])?),
         ("auditor-journal".to_owned(), queue::batch(queue, journal)?),

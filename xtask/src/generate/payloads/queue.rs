@@ -30,8 +30,7 @@ struct BusEvent<'a> {
 
 /// The batch of these events from the queue of this name.
 pub(super) fn batch(queue: &str, events: impl IntoIterator<Item = Detail>) -> anyhow::Result<Value> {
-    let records: Vec<Value> =
-        events.into_iter().map(|event| message(queue, &event)).collect::<anyhow::Result<_>>()?;
+    let records: Vec<Value> = events.into_iter().map(|event| message(queue, &event)).collect::<anyhow::Result<_>>()?;
     Ok(json!({ "Records": records }))
 }
 

@@ -37,6 +37,6 @@ fn insert(place: usize, record: &Record) -> anyhow::Result<Value> {
             "StreamViewType": "NEW_IMAGE",
         },
         "eventSourceARN":
-            format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Journal/stream/2026-11-23T00:00:00.000"),
+            format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Journal/stream/sample"),
     }))
 }
