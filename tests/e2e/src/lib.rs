@@ -100,6 +100,23 @@ impl Client {
         self.send(Method::POST, "/request", token, body).await
     }
 
+    /// `POST /request` with an idempotency key; nothing if the connection breaks.
+    pub async fn try_submit(&self, token: &str, body: &Value, key: &str) -> Option<Reply> {
+        let response = self
+            .http
+            .post(format!("{}/request", self.base))
+            .bearer_auth(token)
+            .header("idempotency-key", key)
+            .body(body.to_string())
+            .send()
+            .await
+            .ok()?;
+        let status = response.status().as_u16();
+        let text = response.text().await.ok()?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Some(Reply { status, headers: BTreeMap::new(), body })
+    }
+
     /// `PATCH /request/{id}/{verb}`.
     pub async fn decide(&self, id: &str, verb: &str, token: &str, body: &Value) -> Reply {
         self.send(Method::PATCH, &format!("/request/{id}/{verb}"), token, body).await
