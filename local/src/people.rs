@@ -118,7 +118,7 @@ impl Issuer {
         &self.jwks
     }
 
-    /// What OpenID discovery says of it.
+    /// What `OpenID` discovery says of it.
     #[must_use]
     pub fn configuration(&self) -> Value {
         json!({

@@ -17,7 +17,7 @@ use crate::template::{Queue, QueueSource};
 const DEFAULT_CONCURRENCY: u32 = 4;
 /// When a failed message comes again: after this, doubled with every attempt, but never later than its queue's
 /// visibility timeout. On AWS it is the visibility timeout, minutes that nobody at a terminal wants to wait for.
-const FIRST_RETRY: Duration = Duration::from_millis(250);
+const FIRST_RETRY: Duration = Duration::from_secs(3);
 /// The longest sleep while a queue is empty: everything that comes in wakes it.
 const IDLE: Duration = Duration::from_secs(1);
 

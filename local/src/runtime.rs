@@ -14,6 +14,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use fake_chainguard::FakeChainguard;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -40,7 +41,7 @@ const ISSUER_PATH: &str = "/_local/issuer";
 const POLICY_PATH: &str = "/opt/policy.yaml";
 
 /// How often items are removed whose time has passed.
-const EXPIRY_PAUSE: Duration = Duration::from_secs(60);
+const EXPIRY_PAUSE: Duration = Duration::from_mins(1);
 
 /// The running system.
 pub struct Runtime {
@@ -125,44 +126,11 @@ impl Runtime {
             axum::Router::new().fallback(gateway::serve).with_state(gateway).nest("/_local", pages::router(pages));
         serve(listener, router, &stop, &mut tasks);
 
-        for source in &system.streams {
-            let source = streams::Source {
-                source: source.clone(),
-                functions: Arc::clone(&functions),
-                database: database.clone(),
-                state: Arc::clone(&state),
-            };
-            tasks.spawn(streams::run(source, stop.clone()));
-        }
-        for source in &system.queue_sources {
-            let queue = system.queues.iter().find(|queue| queue.name == source.queue);
-            let queue = queue.with_context(|| format!("the template has no queue {}", source.queue))?.clone();
-            let source = queues::Source {
-                source: source.clone(),
-                queue,
-                functions: Arc::clone(&functions),
-                state: Arc::clone(&state),
-                arrival: Arc::clone(&arrival),
-            };
-            tasks.spawn(queues::run(source, stop.clone()));
-        }
+        let parts = Parts { system: &system, functions: &functions, state: &state, stop: &stop };
+        parts.follow_streams(&database, &mut tasks);
+        parts.read_queues(&arrival, &mut tasks)?;
         progress("fetching the catalog");
-        for schedule in system.schedules.iter().filter(|schedule| schedule.enabled) {
-            let function = system.functions.iter().find(|function| function.logical_id == schedule.function);
-            let function = function.with_context(|| format!("the template has no function {}", schedule.function))?;
-            // What runs seldom prepares what others need, the catalog above all: it is there before anybody asks.
-            if schedule.every > Duration::from_secs(60) {
-                schedules::invoke(schedule, function, &functions, &state).await;
-            }
-            tasks.spawn(schedules::run(
-                schedule.clone(),
-                function.clone(),
-                options.schedules_every,
-                Arc::clone(&functions),
-                Arc::clone(&state),
-                stop.clone(),
-            ));
-        }
+        parts.keep_schedules(options.schedules_every, &mut tasks).await?;
         tasks.spawn(remove_expired(database, stop.clone()));
 
         Ok(Self {
@@ -252,6 +220,67 @@ impl Runtime {
         while self.tasks.join_next().await.is_some() {}
     }
 }
+
+/// What every event source needs.
+struct Parts<'a> {
+    system: &'a System,
+    functions: &'a Arc<Functions>,
+    state: &'a Arc<State>,
+    stop: &'a CancellationToken,
+}
+
+impl Parts<'_> {
+    fn follow_streams(&self, database: &dynoxide::Database, tasks: &mut JoinSet<()>) {
+        for source in &self.system.streams {
+            let source = streams::Source {
+                source: source.clone(),
+                functions: Arc::clone(self.functions),
+                database: database.clone(),
+                state: Arc::clone(self.state),
+            };
+            tasks.spawn(streams::run(source, self.stop.clone()));
+        }
+    }
+
+    fn read_queues(&self, arrival: &Arc<Notify>, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
+        for source in &self.system.queue_sources {
+            let queue = self.system.queues.iter().find(|queue| queue.name == source.queue);
+            let queue = queue.with_context(|| format!("the template has no queue {}", source.queue))?.clone();
+            let source = queues::Source {
+                source: source.clone(),
+                queue,
+                functions: Arc::clone(self.functions),
+                state: Arc::clone(self.state),
+                arrival: Arc::clone(arrival),
+            };
+            tasks.spawn(queues::run(source, self.stop.clone()));
+        }
+        Ok(())
+    }
+
+    async fn keep_schedules(&self, unit: Duration, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
+        for schedule in self.system.schedules.iter().filter(|schedule| schedule.enabled) {
+            let function = self.system.functions.iter().find(|function| function.logical_id == schedule.function);
+            let function = function.with_context(|| format!("the template has no function {}", schedule.function))?;
+            // What runs seldom prepares what others need, the catalog above all: it is there before anybody asks.
+            if schedule.every > SELDOM {
+                schedules::invoke(schedule, function, self.functions, self.state).await;
+            }
+            tasks.spawn(schedules::run(
+                schedule.clone(),
+                function.clone(),
+                unit,
+                Arc::clone(self.functions),
+                Arc::clone(self.state),
+                self.stop.clone(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Schedules beyond this are waited for at the start.
+const SELDOM: Duration = Duration::from_mins(1);
 
 /// Two processes on one folder would deliver everything twice.
 fn lock(data_dir: &Path) -> anyhow::Result<std::fs::File> {

@@ -15,7 +15,7 @@ use crate::template::{Function, Schedule};
 
 /// How much faster time runs here: what the template does every minute is done every `--schedules-every`, and what it
 /// does every hour sixty times as seldom.
-const TEMPLATE_UNIT: Duration = Duration::from_secs(60);
+const TEMPLATE_UNIT: Duration = Duration::from_mins(1);
 
 /// Runs the schedule until `stop`, the first time at once.
 pub async fn run(

@@ -148,15 +148,20 @@ impl Source {
 
     /// Where to go on: after the checkpoint, or where the source starts.
     fn iterator(&self, arn: &str, shard: &str) -> Result<String, StreamError> {
-        let mut body = json!({"StreamArn": arn, "ShardId": shard});
-        match (self.state.checkpoint(arn)?, self.source.starting_position) {
-            (Some(sequence_number), _) => {
-                body["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER".into();
-                body["SequenceNumber"] = sequence_number.into();
+        let body = match (self.state.checkpoint(arn)?, self.source.starting_position) {
+            (Some(sequence_number), _) => json!({
+                "StreamArn": arn,
+                "ShardId": shard,
+                "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+                "SequenceNumber": sequence_number,
+            }),
+            (None, StartingPosition::TrimHorizon) => {
+                json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"})
             }
-            (None, StartingPosition::TrimHorizon) => body["ShardIteratorType"] = "TRIM_HORIZON".into(),
-            (None, StartingPosition::Latest) => body["ShardIteratorType"] = "LATEST".into(),
-        }
+            (None, StartingPosition::Latest) => {
+                json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "LATEST"})
+            }
+        };
         let answer = self.database.get_shard_iterator(request(body)?)?;
         answer.shard_iterator.ok_or_else(|| StreamError::NoStream(self.source.table.clone()))
     }
@@ -170,7 +175,9 @@ impl Source {
             })
             .map(|record| {
                 let mut record = record.clone();
-                record["eventSourceARN"] = arn.into();
+                if let Some(members) = record.as_object_mut() {
+                    members.insert("eventSourceARN".to_owned(), arn.into());
+                }
                 record
             })
             .collect();

@@ -1,6 +1,9 @@
 //! Tasks of the repository: `cargo xtask <task>`.
+// The futures of the AWS SDK nest deeper than the default allows.
+#![recursion_limit = "256"]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "people run it in a terminal and read what it says")]
 
+mod bench;
 mod generate;
 
 use std::process::ExitCode;
@@ -22,11 +25,14 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Measures the whole system on this machine; `cargo run --profile quick --package xtask -- bench` does it optimised
+    Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Generate { check: false } => generate::write(),
         Task::Generate { check: true } => generate::check(),
+        Task::Bench(options) => bench::run(&options),
     }
 }

@@ -2,5 +2,5 @@
 
 #[tokio::main]
 async fn main() -> Result<(), lambda::function::Error> {
-    lambda::function::run::<auditor::Auditor>().await
+    Box::pin(lambda::function::run::<auditor::Auditor>()).await
 }

@@ -2,5 +2,5 @@
 
 #[tokio::main]
 async fn main() -> Result<(), lambda::function::Error> {
-    lambda::function::run::<authorizer::Authorizer>().await
+    Box::pin(lambda::function::run::<authorizer::Authorizer>()).await
 }

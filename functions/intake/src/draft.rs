@@ -21,11 +21,11 @@ pub fn draft<'c>(
         body.custom_name.map(|name| name.parse().map_err(|error| invalid("customName", &error))).transpose()?;
     let justification = body.justification.map(|text| bounded("justification", text)).transpose()?;
     let risk_assessment = body.risk_assessment.map(|text| bounded("riskAssessment", text)).transpose()?;
-    let requested = ImageReference::parse(&body.image, organization).map_err(|error| not_askable(&error, catalog))?;
-    let image = offered(&requested, catalog)?;
+    let asked_for = ImageReference::parse(&body.image, organization).map_err(|error| not_askable(&error, catalog))?;
+    let image = offered(&asked_for, catalog)?;
     let draft = Draft {
         requester,
-        image: requested,
+        image: asked_for,
         custom_name,
         justification,
         risk_assessment,

@@ -23,11 +23,11 @@ use lambda::http::{Answer, Call};
 use lambda::problem::ApiError;
 
 /// How long an `Idempotency-Key` is remembered.
-const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const IDEMPOTENCY_LIFETIME: Duration = Duration::from_hours(24);
 
 /// How much newer than an image's availability a catalog snapshot has to be for its silence to mean that the
 /// repository is gone: longer than fetching a snapshot takes.
-const SNAPSHOT_MARGIN: Duration = Duration::from_secs(600);
+const SNAPSHOT_MARGIN: Duration = Duration::from_mins(10);
 
 /// What the function is configured by.
 #[derive(Debug)]
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn windows_start_at_multiples_of_their_length() {
         let now: Timestamp = "2026-11-23T18:51:45.123Z".parse().unwrap();
-        assert_eq!(window_start(now, Duration::from_secs(3600)).to_string(), "2026-11-23T18:00:00.000Z");
+        assert_eq!(window_start(now, Duration::from_hours(1)).to_string(), "2026-11-23T18:00:00.000Z");
         assert_eq!(window_start(now, Duration::ZERO), now);
     }
 }

@@ -21,7 +21,7 @@ use crate::{slack, webhook};
 
 /// How long a claim keeps others from sending: longer than an invocation lives, shorter than the queue keeps a
 /// failed message back.
-const CLAIM_LEASE: Duration = Duration::from_mins(1);
+const CLAIM_LEASE: Duration = Duration::from_secs(35);
 
 /// What the function acts on.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ fn failure(kind: FailureKind, message: String, remedy: &str) -> Failure {
 
 /// The failure that an error means.
 #[must_use]
-pub fn of(error: ChainguardError) -> Failure {
+pub fn of(error: &ChainguardError) -> Failure {
     let message: String = error.to_string().chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
     match error {
         ChainguardError::Unavailable(_) => failure(
@@ -84,7 +84,7 @@ pub fn denied(message: &str, submission: &Submission, entitlement: &Entitlement)
         entitlement.tiers.contains(&submission.catalog_tier)
     };
     if included {
-        return of(ChainguardError::Denied(message.to_owned()));
+        return of(&ChainguardError::Denied(message.to_owned()));
     }
     let has: Vec<&str> = entitlement.tiers.iter().map(|tier| tier.as_str()).collect();
     let has = if has.is_empty() { "images by name".to_owned() } else { format!("the tiers {}", has.join(", ")) };

@@ -130,12 +130,12 @@ where
             Ok(Some(_)) => Err(failure::duplicate(name)),
             // It is there and cannot be seen: another kind of thing of that name, or deleted in this moment.
             Ok(None) => Err(failure::duplicate(name)),
-            Err(error) => Err(failure::of(error)),
+            Err(error) => Err(failure::of(&error)),
         },
         ChainguardError::Denied(message) => match chainguard.read_entitlement().await {
             Ok(entitlement) => Err(failure::denied(&message, submission, &entitlement)),
-            Err(_) => Err(failure::of(ChainguardError::Denied(message))),
+            Err(_) => Err(failure::of(&ChainguardError::Denied(message))),
         },
-        error => Err(failure::of(error)),
+        error => Err(failure::of(&error)),
     }
 }

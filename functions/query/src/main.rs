@@ -4,5 +4,5 @@
 
 #[tokio::main]
 async fn main() -> Result<(), lambda::function::Error> {
-    lambda::function::run::<query::Query>().await
+    Box::pin(lambda::function::run::<query::Query>()).await
 }

@@ -4,5 +4,5 @@
 
 #[tokio::main]
 async fn main() -> Result<(), lambda::function::Error> {
-    lambda::function::run::<router::Router>().await
+    Box::pin(lambda::function::run::<router::Router>()).await
 }

@@ -79,8 +79,10 @@ impl Function for Steward {
 
     async fn handle(&self, task: Self::Event) -> Result<Self::Output, Error> {
         let report = match task {
-            Task::Sweep => sweep::sweep(&self.store, &self.bus, &self.chainguard, &SystemClock, &self.policy).await?,
-            Task::RefreshCatalog => refresh::refresh(&self.store, &self.chainguard, &SystemClock).await?,
+            Task::Sweep => {
+                Box::pin(sweep::sweep(&self.store, &self.bus, &self.chainguard, &SystemClock, &self.policy)).await?
+            }
+            Task::RefreshCatalog => Box::pin(refresh::refresh(&self.store, &self.chainguard, &SystemClock)).await?,
         };
         if report.seen > 0 {
             tracing::info!(function = "steward", ?task, seen = report.seen, failed = report.failed, "did {task:?}");

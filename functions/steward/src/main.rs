@@ -4,5 +4,5 @@
 
 #[tokio::main]
 async fn main() -> Result<(), lambda::function::Error> {
-    lambda::function::run::<steward::Steward>().await
+    Box::pin(lambda::function::run::<steward::Steward>()).await
 }

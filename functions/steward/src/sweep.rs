@@ -31,9 +31,9 @@ const TIME_BUDGET: Duration = Duration::from_secs(35);
 /// Requests that are looked after at the same time.
 const CONCURRENCY: usize = 8;
 /// When a request comes again that could not be looked after.
-const AFTER_FAILURE: Duration = Duration::from_secs(60);
+const AFTER_FAILURE: Duration = Duration::from_mins(1);
 /// Bounds of the pause between two looks for a tag; in between it is a quarter of the repository's age.
-const TAG_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
+const TAG_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(10));
 
 /// Looks after everything that is due, within the time there is.
 pub async fn sweep<S, P, G, C>(store: &S, bus: &P, chainguard: &G, clock: &C, policy: &Policy) -> Result<Report, Error>

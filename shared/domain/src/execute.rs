@@ -35,22 +35,22 @@ pub fn prepare(before: Option<&StoredRequest>, command: Command, context: &Conte
     let State::Submitted(request) = after else {
         return Err(Rejection::NotFound);
     };
-    let mut end = head;
+    let mut chain = head;
     let mut records = Vec::with_capacity(events.len());
     for event in &events {
-        let (record, next) = end.append(&request.submission, event);
+        let (record, next) = chain.append(&request.submission, event);
         records.push(record);
-        end = next;
+        chain = next;
     }
-    let held = before.is_some_and(|stored| stored.request.holds_repository_name());
-    let name = match (held, request.holds_repository_name()) {
+    let held_before = before.is_some_and(|stored| stored.request.holds_repository_name());
+    let name = match (held_before, request.holds_repository_name()) {
         (false, true) => NameHold::Take,
         (true, false) => NameHold::Release,
         (true, true) | (false, false) => NameHold::Keep,
     };
     Ok(Commit {
         expected_version: head.sequence,
-        stored: StoredRequest { request: *request, head: end },
+        stored: StoredRequest { request: *request, head: chain },
         records,
         name,
         idempotency: None,

@@ -13,7 +13,7 @@ use crate::batch::chain;
 use crate::problem::ApiError;
 
 /// How old what is in memory may be before the store is asked again.
-const MAX_AGE: Duration = Duration::from_secs(60);
+const MAX_AGE: Duration = Duration::from_mins(1);
 
 /// Seconds after which a client may try again while there is no catalog yet.
 const RETRY_AFTER_SECONDS: u64 = 30;
@@ -28,10 +28,10 @@ impl CatalogCache {
     pub async fn get<S: LoadCatalog>(&self, store: &S, now: Timestamp) -> Result<Arc<Catalog>, ApiError> {
         // Held while the store is asked, so that many callers ask it once.
         let mut cached = self.0.lock().await;
-        if let Some((read_at, catalog)) = cached.as_ref() {
-            if now.since(*read_at) < MAX_AGE {
-                return Ok(Arc::clone(catalog));
-            }
+        if let Some((read_at, catalog)) = cached.as_ref()
+            && now.since(*read_at) < MAX_AGE
+        {
+            return Ok(Arc::clone(catalog));
         }
         match (store.load_catalog().await, cached.as_ref()) {
             (Ok(Some(catalog)), _) => {

@@ -26,7 +26,6 @@ pub enum ConfigurationError {
 impl Environment {
     /// The process's variables.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads them")]
     pub fn of_process() -> Self {
         Self(
             std::env::vars_os()

@@ -204,7 +204,7 @@ impl Call {
     fn body(&self) -> Result<Vec<u8>, ApiError> {
         let too_large = || {
             let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes.");
-            ApiError(Problem::new(ProblemType::BodyTooLarge, detail))
+            ApiError::from(Problem::new(ProblemType::BodyTooLarge, detail))
         };
         let text = self.0.body.as_deref().unwrap_or_default();
         // Base64 takes four characters for three bytes.

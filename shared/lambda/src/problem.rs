@@ -13,11 +13,11 @@ const RETRY_AFTER_SECONDS: u64 = 5;
 
 /// What a handler returns instead of an answer. A newtype, so that errors of the domain convert into it by `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiError(pub Problem);
+pub struct ApiError(pub Box<Problem>);
 
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
-        Self(problem)
+        Self(Box::new(problem))
     }
 }
 
@@ -36,65 +36,62 @@ impl From<Rejection> for ApiError {
             Rejection::NotTheRequester => ProblemType::NotTheRequester,
             Rejection::NotAnAdministrator => ProblemType::NotAnAdministrator,
         };
-        Self(Problem::new(kind, sentence(&rejection.to_string())))
+        Problem::new(kind, sentence(&rejection.to_string())).into()
     }
 }
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let detail = sentence(&refusal.to_string());
-        Self(match refusal {
+        match refusal {
             Refusal::Denied(_) => Problem::new(ProblemType::DeniedByPolicy, detail),
             Refusal::MissingFields { missing, .. } => {
                 let fields: Vec<&str> = missing.iter().map(|field| field.as_str()).collect();
                 Problem::new(ProblemType::FieldRequiredByTier, detail).about_field(fields.join(", "))
             }
-        })
+        }
+        .into()
     }
 }
 
 impl From<PortError> for ApiError {
     fn from(error: PortError) -> Self {
         tracing::error!(error = %chain(&error), "failed to answer: {error}");
-        Self(if error.retryable {
+        if error.retryable {
             Problem::new(ProblemType::ServiceUnavailable, "A service behind this one does not answer. Try again.")
                 .retry_after(RETRY_AFTER_SECONDS)
         } else {
             Problem::new(ProblemType::InternalError, "Something went wrong here. The log says what.")
-        })
+        }
+        .into()
     }
 }
 
 impl From<CommitError> for ApiError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::VersionConflict => Self(
+            CommitError::VersionConflict => {
                 Problem::new(ProblemType::Conflict, "The request was changed at the same time. Read it and try again.")
-                    .retry_after(1),
-            ),
-            CommitError::NameTaken { holder } => Self(
-                Problem::new(
-                    ProblemType::DuplicateRequest,
-                    format!(
-                        "{holder} is about the same repository. Follow it, or ask under another name with `customName`."
-                    ),
-                )
-                .about_request(holder),
-            ),
-            CommitError::KeyUsed { request, .. } => Self(
-                Problem::new(
-                    ProblemType::IdempotencyKeyReused,
-                    format!(
-                        "This Idempotency-Key was used for {request}, which asked for something else. Take a new key."
-                    ),
-                )
-                .about_request(request),
-            ),
-            CommitError::QuotaExceeded => {
-                Self(Problem::new(ProblemType::RateLimitExceeded, "Your rate limit is reached. Wait, then try again."))
+                    .retry_after(1)
             }
-            CommitError::Port(error) => error.into(),
+            CommitError::NameTaken { holder } => Problem::new(
+                ProblemType::DuplicateRequest,
+                format!(
+                    "{holder} is about the same repository. Follow it, or ask under another name with `customName`."
+                ),
+            )
+            .about_request(holder),
+            CommitError::KeyUsed { request, .. } => Problem::new(
+                ProblemType::IdempotencyKeyReused,
+                format!("This Idempotency-Key was used for {request}, which asked for something else. Take a new key."),
+            )
+            .about_request(request),
+            CommitError::QuotaExceeded => {
+                Problem::new(ProblemType::RateLimitExceeded, "Your rate limit is reached. Wait, then try again.")
+            }
+            CommitError::Port(error) => return error.into(),
         }
+        .into()
     }
 }
 

@@ -1,7 +1,13 @@
 //! Drives the system as people do: over HTTP, with signed tokens.
 
 #![recursion_limit = "256"]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "this crate is for tests: whatever is unexpected ends the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this crate is for tests: whatever is unexpected ends the test"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -16,7 +22,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// How long something may take that is bound to happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -179,7 +185,7 @@ impl World {
 
     /// Waits until every message has been dealt with.
     pub async fn until_settled(&self) {
-        until_within(Duration::from_secs(300), "every message has been dealt with", || async {
+        until_within(Duration::from_mins(5), "every message has been dealt with", || async {
             self.runtime.is_settled().unwrap().then_some(())
         })
         .await;

@@ -99,9 +99,8 @@ async fn bodies_that_cannot_be_used_are_refused_with_the_field() {
     let world = World::start().await;
     let jane = world.client.token("jane").await;
     let bearer = format!("Bearer {jane}");
-    let raw = async |body: Vec<u8>| {
-        world.client.call(Method::POST, "/request", &[("authorization", &bearer)], body).await
-    };
+    let raw =
+        async |body: Vec<u8>| world.client.call(Method::POST, "/request", &[("authorization", &bearer)], body).await;
     for body in ["", "{", "[]", "\"python\"", "{\"image\":\"a\"} x"] {
         let reply = raw(body.as_bytes().to_vec()).await;
         assert_eq!(reply.status, 400, "{body}: {reply:?}");

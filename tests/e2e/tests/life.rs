@@ -1,6 +1,7 @@
 //! A request's way, as the people on it see it.
 
 #![recursion_limit = "256"]
+#![expect(clippy::indexing_slicing, reason = "in a test, whatever is unexpected ends it")]
 
 use e2e::{World, until};
 use reqwest::Method;

@@ -1,6 +1,7 @@
 //! Lists, cursors and the catalog.
 
 #![recursion_limit = "256"]
+#![expect(clippy::unwrap_used, reason = "in a test, whatever is unexpected ends it")]
 
 use std::collections::BTreeSet;
 

@@ -44,10 +44,7 @@ impl CommitRequest for Store {
         let mut wait = FIRST_WAIT;
         for attempt in 1.. {
             let sent = self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
-            let error = match sent {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
+            let Err(error) = sent else { return Ok(()) };
             let reasons = cancellation_reasons(&error);
             if let Some(failure) = condition_failure(&parts, reasons)? {
                 return Err(failure);

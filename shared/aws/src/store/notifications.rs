@@ -19,7 +19,7 @@ const SENT: &str = "sent";
 const SENDING: &str = "sending";
 
 /// How long it is remembered: as long as a dead letter may lie in its queue before somebody sends it round again.
-const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(15 * 24 * 3600);
+const REMEMBERED: std::time::Duration = std::time::Duration::from_hours(15 * 24);
 
 impl ClaimNotification for Store {
     async fn claim_notification(
@@ -48,10 +48,7 @@ impl ClaimNotification for Store {
             )
             .send()
             .await;
-        let error = match outcome {
-            Ok(_) => return Ok(NotificationClaim::Send),
-            Err(error) => error,
-        };
+        let Err(error) = outcome else { return Ok(NotificationClaim::Send) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                 let state = failed.item().and_then(|item| item.get(STATE)?.as_s().ok());

@@ -299,12 +299,13 @@ proptest! {
             let before = stored.as_ref().map(|s| s.request.status());
             match prepare(stored.as_ref(), command, &context) {
                 Ok(commit) => {
-                    prop_assert_eq!(commit.expected_version as usize, records.len());
+                    prop_assert_eq!(usize::try_from(commit.expected_version).unwrap(), records.len());
                     events.extend(decided.unwrap());
                     records.extend(commit.records.clone());
                     let takes = matches!(commit.name, NameHold::Take | NameHold::TakeOver(_));
                     let releases = commit.name == NameHold::Release;
-                    prop_assert!(!(takes && holds) && !(releases && !holds));
+                    prop_assert!(!takes || !holds, "a name is taken once");
+                    prop_assert!(!releases || holds, "what is released was held");
                     holds = (holds || takes) && !releases;
                     prop_assert_eq!(holds, commit.stored.request.holds_repository_name());
                     stored = Some(commit.stored);
@@ -320,7 +321,7 @@ proptest! {
         let live = stored.map_or(State::Absent, |s| State::Submitted(Box::new(s.request)));
         prop_assert_eq!(&replayed, &live);
         let head = journal::verify(&records).unwrap();
-        prop_assert_eq!(head.sequence as usize, records.len());
+        prop_assert_eq!(usize::try_from(head.sequence).unwrap(), records.len());
     }
 
     /// The event that led to a state, delivered again, leaves it as it is. Reminders count, so they are left out:
