@@ -138,8 +138,14 @@ async fn outbox(Extension(pages): Shared, headers: HeaderMap) -> Response {
     };
     let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/html") {
-        let shown: String =
-            outgoing.iter().take(200).enumerate().map(|(index, entry)| show(entry, index == 0)).collect();
+        // The newest mail is open: it is what people come for.
+        let newest_mail = outgoing.iter().position(|entry| !entry.html.is_empty());
+        let shown: String = outgoing
+            .iter()
+            .take(200)
+            .enumerate()
+            .map(|(index, entry)| show(entry, Some(index) == newest_mail))
+            .collect();
         let empty = if outgoing.is_empty() { "<p>Nobody has been told anything yet.</p>" } else { "" };
         page("Outbox", &format!("<h1>Outbox</h1>{empty}{shown}"))
     } else {
@@ -149,7 +155,8 @@ async fn outbox(Extension(pages): Shared, headers: HeaderMap) -> Response {
 
 fn show(entry: &Outgoing, open: bool) -> String {
     let content = if entry.html.is_empty() {
-        format!("<pre dir=\"auto\">{}</pre>", escape(&entry.text))
+        let json = serde_json::from_str::<Value>(&entry.text).and_then(|value| serde_json::to_string_pretty(&value));
+        format!("<pre dir=\"auto\">{}</pre>", escape(&json.unwrap_or_else(|_| entry.text.clone())))
     } else {
         format!("<iframe sandbox title=\"The mail\" srcdoc=\"{}\"></iframe>", escape(&entry.html))
     };

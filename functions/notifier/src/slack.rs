@@ -49,7 +49,7 @@ fn message(content: &Content) -> Value {
     blocks.push(json!({"type": "context", "elements": [mrkdwn(&escaped(content.reference.as_str(), MAX_FIELD))]}));
     json!({
         // Shown in notifications, where there is no room for blocks.
-        "text": format!("{} ({})", escaped(content.title.as_str(), MAX_FIELD), content.status),
+        "text": escaped(content.title.as_str(), MAX_FIELD),
         "blocks": blocks,
         "unfurl_links": false,
         "unfurl_media": false,

@@ -90,3 +90,22 @@ impl Table {
         println!();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_nearest_rank() {
+        let samples = Samples::new([5, 1, 4, 2, 3].map(Duration::from_millis).to_vec());
+        let found: Vec<f64> = [1, 20, 50, 95, 100].map(|percent| samples.percentile(percent)).to_vec();
+        assert_eq!(found, [1.0, 1.0, 3.0, 5.0, 5.0]);
+    }
+
+    #[test]
+    fn a_median_is_a_value_that_was_measured_and_ratios_are_taken_round_by_round() {
+        let rounds = |values: &[f64]| Rounds(values.to_vec());
+        assert!((rounds(&[4.0, 1.0, 3.0, 2.0]).median() - 2.0).abs() < f64::EPSILON);
+        assert_eq!(rounds(&[4.0, 9.0]).over(&rounds(&[2.0, 3.0])).0, [2.0, 3.0]);
+    }
+}

@@ -14,14 +14,15 @@ use domain::ports::{Clock as _, CommitRequest as _, ListRequests as _, LoadCatal
 use domain::request::{Lease, ProvisionedRepository, ProvisioningOutcome, Status};
 use domain::text::TeamName;
 use domain::time::Timestamp;
+use dynoxide::ImportOptions;
 use dynoxide::types::{AttributeValue, Item};
-use dynoxide::{Database, ImportOptions};
 use lambda::clock::SystemClock;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::commits;
 use super::figures::{Rounds, Samples, Table};
-use super::world::{QuietStore, TableNames, World, commits};
+use super::world::{QuietStore, TableNames, World};
 
 /// Lists of each kind a round.
 const LISTS: usize = 20;
@@ -375,4 +376,23 @@ fn print(
     table.row(row);
     table.print();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_ids_are_ids_in_the_order_of_time() {
+        let ids: Vec<String> = (0..1000).map(|index| id(index).unwrap().to_string()).collect();
+        assert!(ids.iter().all(|id| id.parse::<RequestId>().is_ok()));
+        assert!(ids.is_sorted());
+    }
+
+    #[test]
+    fn every_list_fills_its_first_page_and_one_in_the_middle_of_the_smallest_table() {
+        for list in List::ALL {
+            assert!(list.length(1000) / 2 >= 25, "{}", list.name());
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 mod available;
 mod calls;
+mod commits;
 mod figures;
 mod lists;
 mod memory;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use domain::ports::{Commit, CommitRequest as _, LoadCatalog as _};
 
+use super::commits;
 use super::figures::{Rounds, Table, real};
-use super::world::{QuietStore, World, body, commits, next_number, timed};
+use super::world::{QuietStore, World, body, next_number, timed};
 
 const AT_A_TIME: [usize; 2] = [1, 8];
 const WARM_UP: usize = 20;

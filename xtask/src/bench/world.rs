@@ -4,15 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use aws::configuration::Configuration;
 use aws::store::Store;
 use domain::event::EventType;
 use domain::policy::{DEFAULT_POLICY, Policy};
-use domain::ports::Clock as _;
 use dynoxide::Database;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use lambda::clock::SystemClock;
 use local::options::Options;
 use local::runtime::Runtime;
 use local::template::Table;
@@ -236,9 +234,9 @@ impl QuietStore {
         }
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let served = database.clone();
+        let shared = database.clone();
         let server = tokio::spawn(async move {
-            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, std::future::pending()).await {
+            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, shared, std::future::pending()).await {
                 eprintln!("a store stopped: {error}");
             }
         });
@@ -260,46 +258,5 @@ impl QuietStore {
 impl Drop for QuietStore {
     fn drop(&mut self) {
         self.server.abort();
-    }
-}
-
-/// A commit as `intake` makes it.
-pub(super) mod commits {
-    use super::{Clock as _, Context as _, SystemClock, anyhow};
-    use domain::api::SubmitRequest;
-    use domain::catalog::Catalog;
-    use domain::execute::prepare;
-    use domain::lifecycle::{Command, Context};
-    use domain::person::Person;
-    use domain::policy::Policy;
-    use domain::ports::{Commit, NewIds as _, Quota};
-    use domain::request::Submission;
-    use domain::time::Timestamp;
-    use lambda::clock::RandomIds;
-
-    /// Jane, as her token says.
-    pub(in super::super) fn jane() -> Person {
-        Person { subject: "local|jane@acme.example".to_owned(), email: "jane@acme.example".to_owned() }
-    }
-
-    /// The change that submitting `body` makes: request, records, name and count.
-    pub(in super::super) fn submission(
-        body: serde_json::Value,
-        requester: Person,
-        catalog: &Catalog,
-        policy: &Policy,
-    ) -> anyhow::Result<Commit> {
-        let now = SystemClock.now();
-        let body: SubmitRequest = serde_json::from_value(body)?;
-        let (draft, image) = intake::draft::draft(body, requester, &"acme".parse()?, catalog)
-            .map_err(|error| anyhow!("{}", error.0.detail))?;
-        let submission = Submission::assess(draft, image, policy, RandomIds.request_id(), now)?;
-        let subject = submission.requester.subject.clone();
-        let mut commit = prepare(None, Command::Submit(Box::new(submission)), &Context { now, policy })?;
-        let limit = policy.auto_approve().rate_limit.context("the policy has no rate limit")?;
-        let length = i64::try_from(limit.per.duration().as_millis())?.max(1);
-        let window = Timestamp::from_millisecond(now.as_millisecond() - now.as_millisecond().rem_euclid(length));
-        commit.quota = Some(Quota { subject, limit, window });
-        Ok(commit)
     }
 }

@@ -195,12 +195,21 @@ async fn a_mail_that_fails_does_not_send_the_other_one_again() {
 #[tokio::test]
 async fn a_message_that_somebody_else_is_sending_comes_again() {
     let world = World::new();
-    world.answers.lock().unwrap().insert("slack.example", 500);
-    world.tell(EventType::Reminded, ApprovalTier::SecurityReview).await.unwrap_err();
-    world.answers.lock().unwrap().clear();
+    let event = detail(EventType::Reminded, ApprovalTier::SecurityReview).metadata.id;
+    world.claims.lock().unwrap().insert((event, SLACK), Some(now().plus(CLAIM_LEASE)));
     let error = world.tell(EventType::Reminded, ApprovalTier::SecurityReview).await.unwrap_err();
     assert!(matches!(error.failures[..], [(SLACK, ChannelError::Busy)]), "{error}");
     world.later();
+    world.tell(EventType::Reminded, ApprovalTier::SecurityReview).await.unwrap();
+    assert_eq!(world.sent(), ["sasha@acme.example", "hook.example", "slack.example"]);
+}
+
+#[tokio::test]
+async fn a_message_that_was_not_taken_can_be_sent_again_at_once() {
+    let world = World::new();
+    world.answers.lock().unwrap().insert("slack.example", 500);
+    world.tell(EventType::Reminded, ApprovalTier::SecurityReview).await.unwrap_err();
+    world.answers.lock().unwrap().clear();
     world.tell(EventType::Reminded, ApprovalTier::SecurityReview).await.unwrap();
     assert_eq!(world.sent(), ["sasha@acme.example", "hook.example", "slack.example"]);
 }

@@ -204,7 +204,7 @@ fn a_message_reads_like_this() {
               "type": "context"
             }
           ],
-          "text": "python:latest-dev for data-engineering is ready to pull (ready to pull)",
+          "text": "python:latest-dev for data-engineering is ready to pull",
           "unfurl_links": false,
           "unfurl_media": false
         }"#]].assert_eq(&serde_json::to_string_pretty(&message).unwrap());
