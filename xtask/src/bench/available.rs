@@ -9,10 +9,10 @@ const SCHEDULES: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(
 const AT_A_TIME: [usize; 2] = [1, 8];
 /// The pause between two looks: the resolution of the figures.
 const LOOK: Duration = Duration::from_millis(10);
-/// Requests one at a time, at most: each takes a second or so.
-const MOST_ALONE: usize = 10;
+/// Requests one at a time, at most: each takes seconds.
+const MOST_ALONE: usize = 5;
 /// Requests 8 at a time, at most.
-const MOST_TOGETHER: usize = 80;
+const MOST_TOGETHER: usize = 40;
 /// What the start of every further request is shifted by, in milliseconds: without it each would start right after
 /// the schedule that finished the one before, and always wait a whole period.
 const SHIFT: usize = 137;

@@ -32,7 +32,7 @@ pub(crate) struct Options {
     only: Option<Benchmark>,
 
     /// Rounds, each of which measures everything once; the medians over the rounds are printed
-    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = count::<1, 100>)]
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = count::<1, 100>)]
     rounds: usize,
 
     /// Requests of one measurement

@@ -10,7 +10,7 @@ use super::figures::{Rounds, Table, real};
 use super::world::{QuietStore, World, body, next_number, timed};
 
 const AT_A_TIME: [usize; 2] = [1, 8];
-const WARM_UP: usize = 20;
+const WARM_UP: usize = 40;
 
 /// A way to get a submission into the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ struct Measured {
 pub(super) async fn run(rounds: usize, requests: usize) -> anyhow::Result<()> {
     let mut bench = Bench::start().await?;
     for way in Way::ALL {
-        bench.measure(way, WARM_UP, 4).await?;
+        bench.measure(way, WARM_UP, 8).await?;
     }
     // In the order of AT_A_TIME, and within that of Way::ALL.
     let mut measured = vec![Measured::default(); AT_A_TIME.len() * Way::ALL.len()];
