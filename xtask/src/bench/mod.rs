@@ -8,6 +8,7 @@ mod calls;
 mod commits;
 mod figures;
 mod lists;
+mod machine;
 mod memory;
 mod submit;
 mod world;
@@ -89,8 +90,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         println!("{cores} cores; the client, the functions and the store share them.\n");
         for benchmark in Benchmark::ALL {
             if options.only.is_none_or(|only| only == benchmark) {
+                let before = machine::CpuTime::read()?;
                 let measured = tokio::time::timeout(LONGEST, measure(benchmark, options)).await;
                 measured.with_context(|| format!("{benchmark:?} took longer than {LONGEST:?}"))??;
+                let others = machine::CpuTime::read()?.used_by_others_since(before);
+                println!("   Meanwhile other processes used {others:.0} % of the machine.\n");
             }
         }
         Ok(())
