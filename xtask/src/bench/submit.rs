@@ -54,6 +54,7 @@ pub(super) async fn run(rounds: usize, requests: usize) -> anyhow::Result<()> {
                 let index = (turn + round) % Way::ALL.len();
                 let way = Way::ALL.into_iter().nth(index).context("there are three ways")?;
                 let (p50, p95, elapsed) = bench.measure(way, requests, at_a_time).await?;
+                eprintln!("submit: {}, {at_a_time} at a time: p50 {p50:.2} ms", way.name());
                 let slot = measured.get_mut(place * Way::ALL.len() + index).context("there is a slot for each")?;
                 slot.p50.push(p50);
                 slot.p95.push(p95);

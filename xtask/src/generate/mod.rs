@@ -35,7 +35,7 @@ pub(crate) fn write() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails if what is checked in is not what [`write`] would leave behind.
+/// Fails if what is checked in is not what [`write()`] would leave behind.
 pub(crate) fn check() -> anyhow::Result<ExitCode> {
     let files = all()?;
     let drifts = files::drifts(root()?, &files)?;

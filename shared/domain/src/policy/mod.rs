@@ -1,7 +1,7 @@
 //! Which tier a request falls into, and who may decide it.
 //!
 //! The policy is data: a YAML file, read by [`Policy::from_yaml`], which refuses everything that could let somebody
-//! decide who should not. [`Policy::assess`] applies it to a draft; nothing in here looks anything up, so a failing
+//! decide who should not. [`Policy::tier_of`] applies it; nothing in here looks anything up, so a failing
 //! look-up can never approve.
 
 mod file;
