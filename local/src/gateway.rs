@@ -115,10 +115,7 @@ fn match_path(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
 }
 
 fn percent_decode(text: &str) -> String {
-    url::form_urlencoded::parse(format!("v={}", text.replace('+', "%2B")).as_bytes())
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// The call as payload format 2.0.
@@ -243,8 +240,8 @@ mod tests {
 
     #[test]
     fn paths_match_whole_and_parameters_are_decoded() {
-        let matched = match_path("/request/{id}/events", "/request/a%20b+c/events").unwrap();
-        assert_eq!(matched.get("id").map(String::as_str), Some("a b+c"));
+        let matched = match_path("/request/{id}/events", "/request/a%20b+c&d=e/events").unwrap();
+        assert_eq!(matched.get("id").map(String::as_str), Some("a b+c&d=e"));
         for path in ["/request//events", "/request/a/events/", "/request/a", "/requests/a/events"] {
             assert!(match_path("/request/{id}/events", path).is_none(), "{path}");
         }

@@ -9,6 +9,7 @@
 
 pub mod bus;
 pub mod calls;
+pub mod command;
 pub mod endpoint;
 mod files;
 pub mod functions;

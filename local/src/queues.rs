@@ -145,12 +145,16 @@ impl Source {
         match self.functions.invoke(&self.source.function, json!({"Records": records})).await {
             Ok(response) if self.source.report_batch_item_failures => {
                 let failures = response.get("batchItemFailures").and_then(Value::as_array);
-                failures.map_or_else(Vec::new, |failures| {
-                    failures
-                        .iter()
-                        .filter_map(|failure| failure.get("itemIdentifier")?.as_str().map(str::to_owned))
-                        .collect()
-                })
+                let named: Option<Vec<String>> = failures
+                    .into_iter()
+                    .flatten()
+                    .map(|failure| failure.get("itemIdentifier")?.as_str().map(str::to_owned))
+                    .collect();
+                // As on AWS: who names a message that is not in the batch, or none, has failed with all of them.
+                match named {
+                    Some(named) if named.iter().all(|id| messages.iter().any(|message| message.id == *id)) => named,
+                    _ => everything(),
+                }
             }
             Ok(_) => Vec::new(),
             Err(error) => {

@@ -181,14 +181,19 @@ impl Source {
                 record
             })
             .collect();
-        let first = wanted.first().map(sequence_number)?;
+        let wanted_numbers: Vec<String> = wanted.iter().map(sequence_number).collect();
+        let first = wanted_numbers.first().cloned()?;
         match self.functions.invoke(&self.source.function, json!({"Records": wanted})).await {
-            Ok(response) if self.source.report_batch_item_failures => response
-                .get("batchItemFailures")
-                .and_then(Value::as_array)?
-                .iter()
-                .filter_map(|failure| failure.get("itemIdentifier")?.as_str().map(str::to_owned))
-                .min(),
+            Ok(response) if self.source.report_batch_item_failures => {
+                let failures = response.get("batchItemFailures").and_then(Value::as_array)?;
+                let named: Option<Vec<String>> =
+                    failures.iter().map(|failure| failure.get("itemIdentifier")?.as_str().map(str::to_owned)).collect();
+                // As on AWS: who names a record that is not in the batch, or none, has failed with all of them.
+                match named {
+                    Some(named) if named.iter().all(|id| wanted_numbers.contains(id)) => named.into_iter().min(),
+                    _ => Some(first),
+                }
+            }
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!(function = self.source.function, %error, "an invocation failed");

@@ -79,23 +79,26 @@ where
     let now = clock.now();
     let idempotency = idempotency(&call, &principal.person, &body, now)?;
 
+    // First of all: what was answered once is answered so again, whatever has changed since.
+    if let Some(sent) = &idempotency
+        && let Some((request, body)) = store.find_idempotency(sent, now).await?
+    {
+        let submission = answered_before(store, sent, request, body).await?;
+        return Ok(accepted(&submission, settings));
+    }
     let catalog = catalog.get(store, now).await?;
     let (draft, image) = crate::draft::draft(body, principal.person, &settings.organization, &catalog)?;
     let submission = Submission::assess(draft, image, &settings.policy, ids.request_id(), now)?;
 
-    // A call that is sent again after the image has come gets its first answer, not this one.
-    if catalog.organization_has(submission.repository_name()) && !is_known(store, idempotency.as_ref()).await? {
+    if catalog.organization_has(submission.repository_name()) {
         return Err(duplicate_image(settings, &submission, None));
     }
     let outcome = commit(store, settings, &catalog, &submission, idempotency.as_ref(), now).await;
     let submission = match (outcome, &idempotency) {
         (Ok(()), _) => submission,
-        (Err(CommitError::KeyUsed { request, body }), Some(sent)) if body == sent.body => {
-            // The same call once more: the answer it had.
-            let first = store.load_request(request).await?;
-            first.map(|stored| stored.request.submission).ok_or_else(|| {
-                Problem::new(ProblemType::Conflict, format!("{request} is gone. Take a new Idempotency-Key."))
-            })?
+        // The same call at the same time was faster.
+        (Err(CommitError::KeyUsed { request, body }), Some(sent)) => {
+            answered_before(store, sent, request, body).await?
         }
         (Err(CommitError::NameTaken { holder }), _) => {
             return Err(name_taken(store, settings, &submission, holder).await?);
@@ -103,8 +106,6 @@ where
         (Err(CommitError::QuotaExceeded), _) => return Err(rate_limited(settings, now)),
         (Err(error), _) => return Err(error.into()),
     };
-    let response = SubmitResponse::new(&submission, &settings.policy, &settings.public_url);
-    let location = response.links.this.clone();
     tracing::info!(
         function = "intake",
         request_id = %submission.id,
@@ -112,7 +113,29 @@ where
         rule = submission.policy_rule,
         "accepted {}", submission.id
     );
-    Ok(Answer::json(202, &response).with_header(LOCATION, &location))
+    Ok(accepted(&submission, settings))
+}
+
+fn accepted(submission: &Submission, settings: &Settings) -> Answer {
+    let response = SubmitResponse::new(submission, &settings.policy, &settings.public_url);
+    let location = response.links.this.clone();
+    Answer::json(202, &response).with_header(LOCATION, &location)
+}
+
+/// What an idempotency key led to, if it was used for the same thing.
+async fn answered_before<S: LoadRequest + Sync>(
+    store: &S,
+    sent: &Idempotency,
+    request: RequestId,
+    body: Digest,
+) -> Result<Submission, ApiError> {
+    if body != sent.body {
+        return Err(CommitError::KeyUsed { request, body }.into());
+    }
+    let stored = store.load_request(request).await?;
+    stored.map(|stored| stored.request.submission).ok_or_else(|| {
+        Problem::new(ProblemType::Conflict, format!("{request} is gone. Take a new Idempotency-Key.")).into()
+    })
 }
 
 /// Commits the submission; takes a name over from a request whose repository is gone.
@@ -210,14 +233,6 @@ fn duplicate_image(settings: &Settings, submission: &Submission, request: Option
         None => problem,
     }
     .into()
-}
-
-/// Whether the key has been used.
-async fn is_known<S: FindIdempotency + Sync>(store: &S, sent: Option<&Idempotency>) -> Result<bool, ApiError> {
-    match sent {
-        Some(sent) => Ok(store.find_idempotency(sent).await?.is_some()),
-        None => Ok(false),
-    }
 }
 
 fn idempotency(

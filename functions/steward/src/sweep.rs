@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::envelope::Detail;
 use domain::event::EventType;
 use domain::execute::{ExecuteError, execute_on};
+use domain::id::RequestId;
 use domain::lifecycle::{Command, Context, due_command};
 use domain::policy::Policy;
 use domain::ports::{
@@ -145,10 +146,24 @@ where
     S: Postpone + ReadJournal + Sync,
     P: PublishEvents + Sync,
 {
-    if !store.postpone(due, now.plus(REDELIVER_AFTER)).await? {
+    let until = now.plus(REDELIVER_AFTER);
+    if !store.postpone(due, until).await? {
         return Ok(());
     }
-    let records = store.read_journal(due.id).await?;
+    let outcome = publish_again(store, bus, due.id).await;
+    if outcome.is_err() {
+        // Not after the whole time that a redelivery gets, for there was none.
+        store.postpone(Due { id: due.id, since: until }, now.plus(AFTER_FAILURE)).await?;
+    }
+    outcome
+}
+
+async fn publish_again<S, P>(store: &S, bus: &P, id: RequestId) -> Result<(), Error>
+where
+    S: ReadJournal + Sync,
+    P: PublishEvents + Sync,
+{
+    let records = store.read_journal(id).await?;
     let approval = records.into_iter().rev().find(|record| match record.event_type {
         EventType::Approved | EventType::Retried => true,
         EventType::Submitted
@@ -163,8 +178,8 @@ where
         | EventType::Failed
         | EventType::Available => false,
     });
-    let Some(approval) = approval else { return Err(format!("the journal of {} has no approval", due.id).into()) };
-    tracing::warn!(function = "steward", request_id = %due.id, "nobody has finished {}; its approval is published again", due.id);
+    let Some(approval) = approval else { return Err(format!("the journal of {id} has no approval").into()) };
+    tracing::warn!(function = "steward", request_id = %id, "nobody has finished {id}; its approval is published again");
     match bus.publish_events(&[Detail::announcing(approval)]).await? {
         0 => Err("the bus did not take the event".into()),
         _ => Ok(()),

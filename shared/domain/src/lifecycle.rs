@@ -230,7 +230,8 @@ fn approve(
         return Err(Rejection::ApprovedByYouAlready);
     }
     let submission = &request.submission;
-    // What counts is who is entitled by the policy in force; the tier itself was fixed at submission.
+    // How many are needed says the policy in force; the tier itself was fixed at submission. Approvals that were given
+    // before stay: whoever gave them was entitled then.
     let needed = context
         .policy
         .review(submission.tier)

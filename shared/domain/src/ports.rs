@@ -131,10 +131,11 @@ pub trait CommitRequest {
 
 /// Looks an idempotency key up.
 pub trait FindIdempotency {
-    /// What the key led to and the digest of what was asked then; `None` if it has not been used or is forgotten.
+    /// What the key led to and the digest of what was asked then; `None` if it has not been used or is forgotten `now`.
     fn find_idempotency(
         &self,
         idempotency: &Idempotency,
+        now: Timestamp,
     ) -> impl Future<Output = Result<Option<(RequestId, Digest)>, PortError>> + Send;
 }
 

@@ -156,8 +156,9 @@ async fn an_idempotency_key_leads_to_its_first_request_and_is_forgotten_in_time(
     first.idempotency = Some(key(100));
     let id = first.stored.request.submission.id;
     suite.store.commit_request(&first).await.unwrap();
-    let found = suite.store.find_idempotency(&key(100)).await.unwrap();
+    let found = suite.store.find_idempotency(&key(100), at(99)).await.unwrap();
     assert_eq!(found, Some((id, journal::Digest::of(b"body"))));
+    assert_eq!(suite.store.find_idempotency(&key(100), at(100)).await.unwrap(), None, "forgotten, deleted or not");
     // The same call again: its name is taken by itself, and what counts is the key.
     let mut again = suite.commit("a", 50);
     again.idempotency = Some(key(150));
@@ -168,7 +169,7 @@ async fn an_idempotency_key_leads_to_its_first_request_and_is_forgotten_in_time(
     suite.store.commit_request(&later).await.unwrap();
     let mut other = Idempotency { subject: "s#k".into(), ..key(300) };
     other.key = String::new();
-    assert_eq!(suite.store.find_idempotency(&other).await.unwrap(), None, "no pair poses as another");
+    assert_eq!(suite.store.find_idempotency(&other, at(0)).await.unwrap(), None, "no pair poses as another");
     suite.world.runtime.stop().await;
 }
 

@@ -16,7 +16,7 @@ pub(super) struct CpuTime {
 }
 
 impl CpuTime {
-    /// From `/proc`. Source of the fields: proc_stat(5) and proc_pid_stat(5).
+    /// From `/proc`. Source of the fields: the manual pages `proc_stat(5)` and `proc_pid_stat(5)`.
     pub(super) fn read() -> anyhow::Result<Self> {
         let machine = std::fs::read_to_string("/proc/stat")?;
         let first = machine.lines().next().context("/proc/stat is empty")?;

@@ -19,7 +19,11 @@ use crate::error::{port_error, request_error};
 
 const OPERATION: &str = "commit the request";
 
-/// How often a transaction is tried that met another one on the same item, the first time included.
+/// Why a transaction may be cancelled that would pass a moment later: it met another one, or too many. Source: the
+/// DynamoDB API reference, `TransactWriteItems`.
+const PASSING_REASONS: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+
+/// How often a transaction is tried that was cancelled for such a reason, the first time included.
 const MAX_ATTEMPTS: u32 = 5;
 /// The wait before the second attempt; doubles each time.
 const FIRST_WAIT: Duration = Duration::from_millis(25);
@@ -49,9 +53,12 @@ impl CommitRequest for Store {
             if let Some(failure) = condition_failure(&parts, reasons)? {
                 return Err(failure);
             }
-            let met_another = reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"));
-            if !met_another || attempt >= MAX_ATTEMPTS {
+            let passing = reasons.iter().filter_map(|reason| reason.code()).any(|code| PASSING_REASONS.contains(&code));
+            if !passing {
                 return Err(port_error(OPERATION, error).into());
+            }
+            if attempt >= MAX_ATTEMPTS {
+                return Err(PortError { retryable: true, ..port_error(OPERATION, error) }.into());
             }
             tokio::time::sleep(wait).await;
             wait = wait.saturating_mul(2);
@@ -61,7 +68,11 @@ impl CommitRequest for Store {
 }
 
 impl FindIdempotency for Store {
-    async fn find_idempotency(&self, idempotency: &Idempotency) -> Result<Option<(RequestId, Digest)>, PortError> {
+    async fn find_idempotency(
+        &self,
+        idempotency: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<(RequestId, Digest)>, PortError> {
         let key = Key::idempotency(&idempotency.subject, &idempotency.key);
         let found = self
             .client
@@ -72,7 +83,12 @@ impl FindIdempotency for Store {
             .send()
             .await
             .map_err(|error| port_error("look the idempotency key up", error))?;
-        found.item.as_ref().map(|item| Ok((request_of(Some(item))?, body_of(Some(item))?))).transpose()
+        // DynamoDB deletes what has expired some time later.
+        let remembered = found.item.as_ref().filter(|item| {
+            let end = item.get(EXPIRES_AT).and_then(|end| end.as_n().ok()?.parse::<i64>().ok());
+            end.is_some_and(|end| end > now.as_second())
+        });
+        remembered.map(|item| Ok((request_of(Some(item))?, body_of(Some(item))?))).transpose()
     }
 }
 

@@ -29,7 +29,7 @@ impl Drop for Process {
 
 /// Starts the program on a data folder; returns it and its address once it serves.
 fn start(data: &Path, policy: &Path, listen: &str) -> (Process, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_cgr-request-local"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_system-under-test"))
         .args(["--listen", listen, "--schedules-every", "200ms"])
         .arg("--data-dir")
         .arg(data)
