@@ -13,6 +13,7 @@ use domain::problem::{Problem, ProblemType};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::problem::ApiError;
 
@@ -186,19 +187,15 @@ impl Call {
         self.0.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The body as JSON; with `or_default`, an empty body is the type's default.
+    /// The body as a JSON object of this form.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        let bytes = self.body()?;
-        serde_json::from_slice(&bytes).map_err(|error| body_problem(&error).into())
+        read_object(&self.body()?)
     }
 
-    /// The body as JSON, or the type's default if there is none.
+    /// The body as a JSON object of this form, or the type's default if there is none.
     pub fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
         let bytes = self.body()?;
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Ok(T::default());
-        }
-        serde_json::from_slice(&bytes).map_err(|error| body_problem(&error).into())
+        if bytes.iter().all(u8::is_ascii_whitespace) { Ok(T::default()) } else { read_object(&bytes) }
     }
 
     fn body(&self) -> Result<Vec<u8>, ApiError> {
@@ -220,6 +217,15 @@ impl Call {
         };
         if bytes.len() > MAX_BODY_BYTES { Err(too_large()) } else { Ok(bytes) }
     }
+}
+
+/// serde would take a list of the fields' values for the object itself.
+fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| body_problem(&error))?;
+    if !value.is_object() {
+        return Err(Problem::new(ProblemType::MalformedBody, "The body has to be a JSON object.").into());
+    }
+    serde_json::from_value(value).map_err(|error| body_problem(&error).into())
 }
 
 /// What serde found wrong, as a problem: a field, or the JSON itself.

@@ -102,10 +102,10 @@ async fn bodies_that_cannot_be_used_are_refused_with_the_field() {
     let bearer = format!("Bearer {jane}");
     let raw =
         async |body: Vec<u8>| world.client.call(Method::POST, "/request", &[("authorization", &bearer)], body).await;
-    for body in ["", "{", "[]", "\"python\"", "{\"image\":\"a\"} x"] {
+    let listed = r#"["nginx",null,null,null,"data-engineering","dev"]"#;
+    for body in ["", "{", "[]", listed, "\"python\"", "{\"image\":\"a\"} x"] {
         let reply = raw(body.as_bytes().to_vec()).await;
-        assert_eq!(reply.status, 400, "{body}: {reply:?}");
-        assert!(["malformed-body", "invalid-field"].contains(&reply.problem()), "{body}: {reply:?}");
+        assert_eq!((reply.status, reply.problem()), (400, "malformed-body"), "{body}: {reply:?}");
     }
     let reply = raw(vec![0xff, 0xfe, 0x00]).await;
     assert_eq!((reply.status, reply.problem()), (400, "malformed-body"), "{reply:?}");

@@ -18,7 +18,10 @@ use crate::support::{EXCHANGE, ORG, STORED_TOKEN, Secrets, client, name};
 const SOURCE: &str = "ce2d1984a010471142503340d670612d63ffb9f6/00112233445566aa";
 
 fn sample(name: &str) -> Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/samples/{name}.json"));
+    // The stand-in is held to the same exchanges.
+    let samples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fake-chainguard/tests/samples");
+    let folder = if name == "graphql-catalog" { samples } else { samples.join("rest") };
+    let path = folder.join(format!("{name}.json"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

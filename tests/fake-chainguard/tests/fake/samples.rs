@@ -36,13 +36,7 @@ struct SampleResponse {
 const SAMPLE_PART: &str = "0f1e2d3c4b5a6978";
 
 fn samples(folder: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/chainguard/samples").join(folder);
-    assert!(
-        path.exists(),
-        "the samples are not at {}: this test needs the folder `shared` beside the project's root",
-        path.display()
-    );
-    path
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(folder)
 }
 
 #[tokio::test]
