@@ -18,6 +18,9 @@ pub(crate) enum TableError {
         /// Why.
         source: dynoxide::DynoxideError,
     },
+    /// The store's streams cannot be indexed.
+    #[error("failed to index the store's streams")]
+    Index(#[source] rusqlite::Error),
     /// The store cannot be opened.
     #[error("failed to open the store: {0}")]
     Open(dynoxide::DynoxideError),
@@ -53,5 +56,15 @@ pub(crate) fn open(path: &Path, tables: &[Table]) -> Result<Database, TableError
             database.update_time_to_live(enable).map_err(store)?;
         }
     }
+    index_streams(path).map_err(TableError::Index)?;
     Ok(database)
+}
+
+/// The store looks stream records up by table and number without an index, so that every write and every look at the
+/// stream costs more the longer the stream is. This is the expression of its queries.
+fn index_streams(path: &Path) -> rusqlite::Result<()> {
+    rusqlite::Connection::open(path)?.execute_batch(
+        "CREATE INDEX IF NOT EXISTS cgr_request_stream_records
+         ON _stream_records (table_name, CAST(sequence_number AS INTEGER))",
+    )
 }
