@@ -63,8 +63,8 @@ fn greet(runtime: &Runtime, options: &Options) {
         format!("in {}", runtime.data_dir().display())
     };
     let chainguard = match &options.chainguard_url {
-        Some(url) => format!("{url}"),
-        None => "a stand-in in this process".to_owned(),
+        Some(_) => runtime.chainguard_url().to_owned(),
+        None => format!("a stand-in at {}; docs/local.md says how to make it fail", runtime.chainguard_url()),
     };
     println!(
         "

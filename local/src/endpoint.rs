@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::bus::{Bus, Entry, MAX_ENTRIES, Put};
+use crate::files::make_folder;
 use crate::state::{Outgoing, State};
 
 /// Larger than any call of the functions.
@@ -251,7 +252,7 @@ fn s3_error(status: StatusCode, code: &str) -> Response {
 /// Writes a file as a whole or not at all; `false` if it may only be new and is there.
 fn store_object(path: &Path, content: &[u8], only_new: bool) -> std::io::Result<bool> {
     let folder = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     if only_new && path.exists() {
         return Ok(false);
     }

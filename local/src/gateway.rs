@@ -8,15 +8,17 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Extension};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::ports::Clock as _;
-use domain::problem::{Problem, ProblemType};
+use domain::problem::ProblemType;
 use lambda::clock::SystemClock;
 use serde_json::{Map, Value, json};
 
 use crate::functions::Functions;
+use crate::pages;
+use crate::refusal::refuse;
 use crate::template::Route;
 
 /// The largest body that an HTTP API takes. Source: quotas of API Gateway.
@@ -38,11 +40,15 @@ pub async fn serve(
 ) -> Response {
     let (head, body) = request.into_parts();
     let Some((route, parameters)) = gateway.route(&head.method, head.uri.path()) else {
+        // Who opens the bare address in a browser wants to look around.
+        if head.method == Method::GET && head.uri.path() == "/" {
+            return Redirect::to(pages::HOME).into_response();
+        }
         let detail = format!("There is nothing at {} {}.", head.method, head.uri.path());
-        return problem(&Problem::new(ProblemType::RouteNotFound, detail));
+        return refuse(ProblemType::RouteNotFound, detail);
     };
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
-        return problem(&Problem::new(ProblemType::BodyTooLarge, "The body is too large, or was cut off."));
+        return refuse(ProblemType::BodyTooLarge, "The body is too large, or was cut off.".to_owned());
     };
     let mut event = event(route, &parameters, &head.method, &head.uri, &head.headers, &body, peer);
     if let Some(authorizer) = &route.authorizer {
@@ -66,7 +72,11 @@ pub async fn serve(
     )
     .await
     {
-        Ok(Ok(answer)) => response(&answer),
+        Ok(Ok(answer)) => {
+            let response = response(&answer);
+            // Whatever the function says.
+            if head.method == Method::HEAD { response.map(|_| Body::empty()) } else { response }
+        }
         Ok(Err(error)) => {
             tracing::error!(function = route.function, %error, "a function failed");
             message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
@@ -78,12 +88,6 @@ pub async fn serve(
 /// What API Gateway itself says.
 fn message(status: StatusCode, text: &str) -> Response {
     (status, [("content-type", "application/json")], json!({"message": text}).to_string()).into_response()
-}
-
-fn problem(problem: &Problem) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = serde_json::to_string(problem).unwrap_or_default();
-    (status, [("content-type", "application/problem+json")], body).into_response()
 }
 
 impl Gateway {
@@ -193,13 +197,21 @@ fn event(
     }
     match std::str::from_utf8(body) {
         Ok("") => {}
-        Ok(text) => put("body", text.into()),
-        Err(_) => {
+        Ok(text) if is_handed_on_as_text(&header("content-type")) => put("body", text.into()),
+        _ => {
             put("body", STANDARD.encode(body).into());
             put("isBase64Encoded", true.into());
         }
     }
     event
+}
+
+/// Whether a function gets a body of this media type as it is; it gets every other one, also one without a type and the
+/// form of a browser, as base64. AWS documents no more than that binary types are encoded; this is what HTTP APIs do.
+fn is_handed_on_as_text(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence.starts_with("text/")
+        || ["application/json", "application/javascript", "application/xml"].contains(&essence.as_str())
 }
 
 /// What a Lambda authorizer of format 2.0 gets: the call without its body.
@@ -237,6 +249,74 @@ fn response(answer: &Value) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn event_of(method: &str, path_and_query: &str, media_type: Option<&'static str>, body: &'static [u8]) -> Value {
+        let route = Route {
+            method: method.to_owned(),
+            path: "/approval/{id}".to_owned(),
+            function: "ApprovalFunction".to_owned(),
+            authorizer: None,
+            timeout: Duration::from_secs(30),
+        };
+        let uri: Uri = path_and_query.parse().unwrap();
+        let parameters = match_path(&route.path, uri.path()).unwrap();
+        let mut headers = HeaderMap::new();
+        if let Some(media_type) = media_type {
+            headers.insert("content-type", HeaderValue::from_static(media_type));
+        }
+        let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        event(&route, &parameters, &method, &uri, &headers, &Bytes::from_static(body), peer)
+    }
+
+    #[test]
+    fn the_query_is_handed_on_to_the_byte() {
+        for query in [
+            "",
+            "approver=ZGFuYQ&digest=00&expires=1&key=a-b_c&signature=ff",
+            "b=2&a=1&a=0",
+            "a=%41%2b%2B+%20~!*'()",
+            "a==b=&&c&=d",
+            "%zz=%",
+            "a=\u{e4}",
+            "?a=/?:@",
+        ] {
+            let event = event_of("GET", &format!("/approval/x?{query}"), None, b"");
+            assert_eq!(event["rawQueryString"], query);
+        }
+        assert_eq!(event_of("GET", "/approval/x", None, b"")["rawQueryString"], "");
+    }
+
+    #[test]
+    fn a_call_of_head_is_one_of_the_route_of_head() {
+        let event = event_of("HEAD", "/approval/x?a=b", None, b"");
+        assert_eq!(event["routeKey"], "HEAD /approval/{id}");
+        assert_eq!(event["requestContext"]["routeKey"], "HEAD /approval/{id}");
+        assert_eq!(event["requestContext"]["http"]["method"], "HEAD");
+        assert_eq!(event["pathParameters"], json!({"id": "x"}));
+    }
+
+    #[test]
+    fn a_body_is_text_or_base64_as_its_media_type_says() {
+        for (media_type, is_text) in [
+            (Some("application/json"), true),
+            (Some("Application/JSON; charset=utf-8"), true),
+            (Some("text/plain"), true),
+            (Some("application/x-www-form-urlencoded"), false),
+            (Some("application/problem+json"), false),
+            (Some("multipart/form-data; boundary=text/plain"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            let event = event_of("POST", "/approval/x", media_type, b"decision=approve");
+            let body = if is_text { "decision=approve" } else { "ZGVjaXNpb249YXBwcm92ZQ==" };
+            assert_eq!((event["body"].as_str(), &event["isBase64Encoded"]), (Some(body), &json!(!is_text)));
+        }
+        let no_text = event_of("POST", "/approval/x", Some("text/plain"), b"\xff");
+        assert_eq!((&no_text["body"], &no_text["isBase64Encoded"]), (&json!("/w=="), &json!(true)));
+        let nothing = event_of("POST", "/approval/x", None, b"");
+        assert_eq!((nothing.get("body"), &nothing["isBase64Encoded"]), (None, &json!(false)));
+    }
 
     #[test]
     fn paths_match_whole_and_parameters_are_decoded() {

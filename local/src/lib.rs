@@ -10,6 +10,7 @@
 pub mod bus;
 pub mod calls;
 pub mod command;
+mod data_folder;
 pub mod endpoint;
 mod files;
 pub mod functions;
@@ -19,6 +20,7 @@ pub mod pages;
 pub mod pattern;
 pub mod people;
 pub mod queues;
+mod refusal;
 pub mod runtime;
 pub mod schedules;
 mod secrets;

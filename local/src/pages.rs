@@ -9,12 +9,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use domain::ports::Clock as _;
+use domain::problem::ProblemType;
 use lambda::clock::SystemClock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::calls::Calls;
-use crate::people::Issuer;
+use crate::people::{Issuer, Token};
+use crate::refusal::refuse;
 use crate::state::{Outgoing, State};
 
 /// Entries that a list shows, at most.
@@ -36,9 +38,12 @@ pub struct Pages {
     pub calls: Calls,
 }
 
+/// Where the pages are.
+pub const HOME: &str = "/_local";
+
 /// The routes.
 pub fn router(pages: Arc<Pages>) -> axum::Router {
-    axum::Router::new()
+    let below = axum::Router::new()
         .route("/", get(index))
         .route("/tokens", get(tokens))
         .route("/tokens/{name}", get(token))
@@ -50,7 +55,9 @@ pub fn router(pages: Arc<Pages>) -> axum::Router {
         .route("/webhook", post(webhook))
         .route("/issuer/.well-known/openid-configuration", get(configuration))
         .route("/issuer/jwks.json", get(jwks))
-        .with_state(pages)
+        .with_state(pages);
+    // Nesting answers at the path itself, but not with a slash behind it.
+    axum::Router::new().nest(HOME, below).route(&format!("{HOME}/"), get(index))
 }
 
 type Shared = Extension<Arc<Pages>>;
@@ -64,7 +71,7 @@ fn page(title: &str, content: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head>\
-         <body><header><a href=\"/_local/\">cgr-request</a> <span>on one machine</span></header><main>{content}</main></body></html>"
+         <body><header><a href=\"{HOME}\">cgr-request</a> <span>on one machine</span></header><main>{content}</main></body></html>"
     );
     ([(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)], Html(html)).into_response()
 }
@@ -122,13 +129,15 @@ async fn tokens(Extension(pages): Shared) -> Response {
 }
 
 async fn token(Extension(pages): Shared, Path(name): Path<String>) -> Response {
-    match pages.issuer.tokens(SystemClock.now()) {
-        Ok(tokens) => tokens
-            .into_iter()
-            .find(|token| token.email.split('@').next() == Some(name.as_str()))
-            .map_or_else(|| StatusCode::NOT_FOUND.into_response(), |token| token.token.into_response()),
-        Err(error) => failed(&error),
+    let tokens = match pages.issuer.tokens(SystemClock.now()) {
+        Ok(tokens) => tokens,
+        Err(error) => return failed(&error),
+    };
+    if let Some(token) = tokens.iter().find(|token| token.login() == name) {
+        return token.token.clone().into_response();
     }
+    let names: Vec<&str> = tokens.iter().map(Token::login).collect();
+    refuse(ProblemType::RouteNotFound, format!("There is nobody called `{name}`; there are {}.", names.join(", ")))
 }
 
 async fn outbox(Extension(pages): Shared, headers: HeaderMap) -> Response {

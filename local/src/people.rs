@@ -26,8 +26,9 @@ pub struct SamplePerson {
     pub groups: &'static [&'static str],
 }
 
-/// A developer, two leads of data-engineering, a security reviewer, an administrator.
-pub const SAMPLE_PEOPLE: [SamplePerson; 5] = [
+/// A developer, two leads of data-engineering, a security reviewer, an administrator, and who may approve alone in an
+/// emergency.
+pub const SAMPLE_PEOPLE: [SamplePerson; 6] = [
     SamplePerson { name: "Jane Developer", email: "jane@acme.example", groups: &["data-engineering"] },
     SamplePerson {
         name: "Dana Lead",
@@ -45,6 +46,7 @@ pub const SAMPLE_PEOPLE: [SamplePerson; 5] = [
         email: "alex@acme.example",
         groups: &["platform-engineering", "cgr-request-admins"],
     },
+    SamplePerson { name: "Ivy Commander", email: "ivy@acme.example", groups: &["incident-commanders"] },
 ];
 
 /// A person with a token.
@@ -58,6 +60,14 @@ pub struct Token {
     pub groups: &'static [&'static str],
     /// The bearer token.
     pub token: String,
+}
+
+impl Token {
+    /// What the person is called for short: the e-mail address up to the `@`.
+    #[must_use]
+    pub fn login(&self) -> &'static str {
+        self.email.split_once('@').map_or(self.email, |(login, _)| login)
+    }
 }
 
 /// Signs tokens for sample people. Exists in the embedded runtime only.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use url::Url;
 
 use crate::bus::Bus;
 use crate::calls::Calls;
+use crate::data_folder::{DataFolder, STAND_IN_STATE};
 use crate::endpoint::{self, Endpoint};
 use crate::functions::Functions;
 use crate::gateway::{self, Gateway};
@@ -46,11 +47,11 @@ const EXPIRY_PAUSE: Duration = Duration::from_mins(1);
 /// The running system.
 pub struct Runtime {
     base_url: String,
-    data_dir: PathBuf,
+    data: DataFolder,
     state: Arc<State>,
     issuer: Arc<Issuer>,
     calls: Calls,
-    fake: Option<FakeChainguard>,
+    chainguard: Chainguard,
     dead_letter_queues: Vec<String>,
     dynamodb_endpoint: String,
     system: System,
@@ -58,7 +59,6 @@ pub struct Runtime {
     tasks: JoinSet<()>,
     /// Removed when the runtime is dropped.
     _temporary: Option<tempfile::TempDir>,
-    _lock: std::fs::File,
 }
 
 impl Runtime {
@@ -67,8 +67,8 @@ impl Runtime {
         progress("opening the data folder");
         let temporary = options.ephemeral.then(tempfile::tempdir).transpose()?;
         let data_dir = temporary.as_ref().map_or_else(|| options.data_dir.clone(), |folder| folder.path().to_owned());
-        std::fs::create_dir_all(&data_dir).with_context(|| format!("failed to make {}", data_dir.display()))?;
-        let lock = lock(&data_dir)?;
+        let data = DataFolder::open(&data_dir)?;
+        data.belong_to(options.chainguard_url.as_ref().map(base_of).as_deref())?;
         let listener = TcpListener::bind(options.listen)
             .await
             .with_context(|| format!("failed to listen on {}; choose another address with --listen", options.listen))?;
@@ -77,8 +77,8 @@ impl Runtime {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
 
-        let chainguard = Chainguard::start(options, &data_dir, &stop, &mut tasks).await?;
-        let issuer = Arc::new(Issuer::open(&data_dir.join("issuer.pk8"), format!("{base_url}{ISSUER_PATH}"))?);
+        let chainguard = Chainguard::start(options, &data, &stop, &mut tasks).await?;
+        let issuer = Arc::new(Issuer::open(&data.path().join("issuer.pk8"), format!("{base_url}{ISSUER_PATH}"))?);
 
         progress("reading the template");
         let mut system = Template::parse(TEMPLATE)?.resolve(&parameters(options))?;
@@ -86,8 +86,8 @@ impl Runtime {
         let dead_letter_queues = dead_letter_queues(&system);
 
         progress("opening the store");
-        let state = Arc::new(State::open(&data_dir.join("runtime.sqlite"))?);
-        let database = tables::open(&data_dir.join("dynamodb.sqlite"), &system.tables)?;
+        let state = Arc::new(State::open(&data.file("runtime.sqlite")?)?);
+        let database = tables::open(&data.file("dynamodb.sqlite")?, &system.tables)?;
         let (store_listener, dynamodb_endpoint) = loopback().await?;
         let store = database.clone();
         let until_stop = stop.clone().cancelled_owned();
@@ -99,12 +99,12 @@ impl Runtime {
 
         let bus = Bus::new(Arc::clone(&state), &system, options.deliveries, options.late_by);
         let arrival = Arc::clone(&bus.arrival);
-        let secrets_dir = data_dir.join("secrets");
+        let secrets_dir = data.path().join("secrets");
         let endpoint = Arc::new(Endpoint {
             bus,
             state: Arc::clone(&state),
             secrets: secrets::prepare(&secrets_dir, &system.secrets, chainguard.fake.is_some(), &base_url)?,
-            archive: data_dir.join("archive"),
+            archive: data.path().join("archive"),
             buckets: system.buckets.iter().map(|bucket| bucket.name.clone()).collect(),
         });
         let (aws_listener, aws_endpoint) = loopback().await?;
@@ -122,31 +122,29 @@ impl Runtime {
             dead_letter_queues: dead_letter_queues.clone(),
             calls: calls.clone(),
         });
-        let router =
-            axum::Router::new().fallback(gateway::serve).with_state(gateway).nest("/_local", pages::router(pages));
+        let router = axum::Router::new().fallback(gateway::serve).with_state(gateway).merge(pages::router(pages));
         serve(listener, router, &stop, &mut tasks);
 
         let parts = Parts { system: &system, functions: &functions, state: &state, stop: &stop };
         parts.follow_streams(&database, &mut tasks);
         parts.read_queues(&arrival, &mut tasks)?;
-        progress("fetching the catalog");
-        parts.keep_schedules(options.schedules_every, &mut tasks).await?;
+        progress(&format!("fetching the catalog from {}", chainguard.catalog));
+        parts.keep_schedules(options.schedules_every, &progress, &mut tasks).await?;
         tasks.spawn(remove_expired(database, stop.clone()));
 
         Ok(Self {
             base_url,
-            data_dir,
+            data,
             state,
             issuer,
             calls,
-            fake: chainguard.fake,
+            chainguard,
             dead_letter_queues,
             dynamodb_endpoint,
             system,
             stop,
             tasks,
             _temporary: temporary,
-            _lock: lock,
         })
     }
 
@@ -159,7 +157,7 @@ impl Runtime {
     /// Where the data is.
     #[must_use]
     pub fn data_dir(&self) -> &Path {
-        &self.data_dir
+        self.data.path()
     }
 
     /// What the runtime remembers.
@@ -183,7 +181,13 @@ impl Runtime {
     /// The stand-in for Chainguard, unless another address was given.
     #[must_use]
     pub const fn fake_chainguard(&self) -> Option<&FakeChainguard> {
-        self.fake.as_ref()
+        self.chainguard.fake.as_ref()
+    }
+
+    /// Where Chainguard is: the address that was given, or the stand-in's.
+    #[must_use]
+    pub fn chainguard_url(&self) -> &str {
+        &self.chainguard.api
     }
 
     /// What the template describes.
@@ -258,13 +262,21 @@ impl Parts<'_> {
         Ok(())
     }
 
-    async fn keep_schedules(&self, unit: Duration, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
+    async fn keep_schedules(
+        &self,
+        unit: Duration,
+        progress: impl Fn(&str),
+        tasks: &mut JoinSet<()>,
+    ) -> anyhow::Result<()> {
         for schedule in self.system.schedules.iter().filter(|schedule| schedule.enabled) {
             let function = self.system.functions.iter().find(|function| function.logical_id == schedule.function);
             let function = function.with_context(|| format!("the template has no function {}", schedule.function))?;
-            // What runs seldom prepares what others need, the catalog above all: it is there before anybody asks.
-            if schedule.every > SELDOM {
-                schedules::invoke(schedule, function, self.functions, self.state).await;
+            // What runs seldom prepares what others need, the catalog above all: it is there before anybody asks. If it
+            // cannot be had, the rest works without, and the schedule goes on trying.
+            if schedule.every > SELDOM
+                && let Err(error) = schedules::attempt(schedule, function, self.functions).await
+            {
+                progress(&format!("going on without, and trying again, because that failed: {error}"));
             }
             tasks.spawn(schedules::run(
                 schedule.clone(),
@@ -281,19 +293,6 @@ impl Parts<'_> {
 
 /// Schedules beyond this are waited for at the start.
 const SELDOM: Duration = Duration::from_mins(1);
-
-/// Two processes on one folder would deliver everything twice.
-fn lock(data_dir: &Path) -> anyhow::Result<std::fs::File> {
-    let path = data_dir.join("lock");
-    let file = std::fs::File::create(&path).with_context(|| format!("failed to make {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(_) => bail!(
-            "{} is in use by another process; end that one, or choose another folder with --data-dir",
-            data_dir.display()
-        ),
-    }
-}
 
 /// The address as a client on this machine writes it.
 fn reachable(address: SocketAddr) -> SocketAddr {
@@ -327,7 +326,7 @@ struct Chainguard {
 impl Chainguard {
     async fn start(
         options: &Options,
-        data_dir: &Path,
+        data: &DataFolder,
         stop: &CancellationToken,
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<Self> {
@@ -345,7 +344,7 @@ impl Chainguard {
         if let Some(file) = &options.catalog {
             fake_options.catalog = fake_chainguard::Catalog::from_file(file)?;
         }
-        let fake = FakeChainguard::open(fake_options, data_dir.join("chainguard.jsonl"))?;
+        let fake = FakeChainguard::open(fake_options, data.file(STAND_IN_STATE)?)?;
         let (listener, url) = loopback().await?;
         let (served, until_stop) = (fake.clone(), stop.clone().cancelled_owned());
         tasks.spawn(async move {

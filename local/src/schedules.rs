@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::functions::Functions;
+use crate::functions::{Functions, InvokeError};
 use crate::state::{NewMessage, State};
 use crate::template::{Function, Schedule};
 
@@ -38,13 +38,21 @@ pub async fn run(
     }
 }
 
+/// Invokes the schedule's function once.
+pub async fn attempt(schedule: &Schedule, function: &Function, functions: &Functions) -> Result<(), InvokeError> {
+    functions.invoke(&function.logical_id, input(schedule)).await.map(|_| ())
+}
+
+fn input(schedule: &Schedule) -> Value {
+    schedule.input.clone().unwrap_or_else(|| json!({"detail-type": "Scheduled Event"}))
+}
+
 /// Invokes the schedule's function as an asynchronous invocation: tried again, then handed to its dead letters.
-pub async fn invoke(schedule: &Schedule, function: &Function, functions: &Functions, state: &State) {
-    let input = schedule.input.clone().unwrap_or_else(|| json!({"detail-type": "Scheduled Event"}));
+async fn invoke(schedule: &Schedule, function: &Function, functions: &Functions, state: &State) {
     let mut last_error = String::new();
     for _ in 0..=function.maximum_retry_attempts {
-        match functions.invoke(&function.logical_id, input.clone()).await {
-            Ok(_) => return,
+        match attempt(schedule, function, functions).await {
+            Ok(()) => return,
             Err(error) => last_error = error.to_string(),
         }
         tracing::warn!(schedule = schedule.name, error = last_error, "a scheduled invocation failed");
@@ -55,7 +63,7 @@ pub async fn invoke(schedule: &Schedule, function: &Function, functions: &Functi
     let letter: Value = json!({
         "version": "1.0",
         "timestamp": now.to_string(),
-        "requestPayload": input,
+        "requestPayload": input(schedule),
         "responsePayload": {"errorMessage": last_error},
     });
     let millis = now.as_millisecond();

@@ -6,14 +6,14 @@ pub mod submit;
 use aws::configuration::Configuration;
 use aws::store::Store;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use domain::image::Organization;
 use lambda::catalog::CatalogCache;
 use lambda::clock::{RandomIds, SystemClock};
 use lambda::environment::{ConfigurationError, Environment};
 use lambda::function::{Error, Function};
 use lambda::http;
+use lambda::settings::{self, Settings};
 
-use crate::submit::{Settings, submit};
+use crate::submit::submit;
 
 /// The function.
 #[derive(Debug)]
@@ -34,11 +34,7 @@ impl Function for Intake {
         Ok(Self {
             store: Store::new(aws, requests_table, Some(journal_table)),
             catalog: CatalogCache::default(),
-            settings: Settings {
-                organization: environment.parsed::<Organization>("ORGANIZATION")?,
-                public_url: environment.optional("PUBLIC_URL").unwrap_or_default().to_owned(),
-                policy: lambda::policy::load(environment)?,
-            },
+            settings: settings::load(environment)?,
         })
     }
 

@@ -6,11 +6,11 @@ use domain::api::{SubmitRequest, SubmitResponse};
 use domain::catalog::Catalog;
 use domain::execute::prepare;
 use domain::id::RequestId;
-use domain::image::{Organization, pull_command};
+use domain::image::pull_command;
 use domain::journal::Digest;
 use domain::lifecycle::{Command, Context};
 use domain::person::Person;
-use domain::policy::{ApprovalTier, Policy};
+use domain::policy::ApprovalTier;
 use domain::ports::{
     Clock, CommitError, CommitRequest, FindIdempotency, Idempotency, LoadCatalog, LoadRequest, NameHold, NewIds, Quota,
 };
@@ -21,6 +21,7 @@ use http::header::LOCATION;
 use lambda::catalog::CatalogCache;
 use lambda::http::{Answer, Call};
 use lambda::problem::ApiError;
+use lambda::settings::Settings;
 
 /// How long an `Idempotency-Key` is remembered.
 const IDEMPOTENCY_LIFETIME: Duration = Duration::from_hours(24);
@@ -28,17 +29,6 @@ const IDEMPOTENCY_LIFETIME: Duration = Duration::from_hours(24);
 /// How much newer than an image's availability a catalog snapshot has to be for its silence to mean that the
 /// repository is gone: longer than fetching a snapshot takes.
 const SNAPSHOT_MARGIN: Duration = Duration::from_mins(10);
-
-/// What the function is configured by.
-#[derive(Debug)]
-pub struct Settings {
-    /// The organisation whose registry images are added to.
-    pub organization: Organization,
-    /// The API's base address; empty for paths alone.
-    pub public_url: String,
-    /// The policy in force.
-    pub policy: Policy,
-}
 
 /// Takes a request for an image.
 #[utoipa::path(
@@ -57,6 +47,7 @@ pub struct Settings {
         (status = 413, description = "`body-too-large`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid-image-reference`, `image-not-in-catalog`, `field-required-by-tier`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate-limit-exceeded`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`catalog-unavailable`, `service-unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -165,7 +156,14 @@ where
                     catalog.fetched_at > since.plus(SNAPSHOT_MARGIN)
                         && !catalog.organization_has(submission.repository_name())
                 }
-                _ => false,
+                Phase::Pending { .. }
+                | Phase::Approved { .. }
+                | Phase::Provisioning { .. }
+                | Phase::Provisioned { .. }
+                | Phase::Rejected { .. }
+                | Phase::Cancelled { .. }
+                | Phase::Expired { .. }
+                | Phase::Failed { .. } => false,
             });
             if !gone {
                 return Err(CommitError::NameTaken { holder });

@@ -5,7 +5,6 @@ pub mod read;
 use aws::configuration::Configuration;
 use aws::store::Store;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use domain::image::Organization;
 use domain::problem::{Problem, ProblemType};
 use lambda::catalog::CatalogCache;
 use lambda::clock::SystemClock;
@@ -13,8 +12,9 @@ use lambda::environment::{ConfigurationError, Environment};
 use lambda::function::{Error, Function};
 use lambda::http::{self, Answer, Call};
 use lambda::problem::ApiError;
+use lambda::settings::{self, Settings};
 
-use crate::read::{Settings, list_events, list_requests, openapi, search_catalog, show_request};
+use crate::read::{list_events, list_requests, openapi, search_catalog, show_request};
 
 /// The function.
 #[derive(Debug)]
@@ -35,11 +35,7 @@ impl Function for Query {
         Ok(Self {
             store: Store::new(aws, requests_table, Some(journal_table)),
             catalog: CatalogCache::default(),
-            settings: Settings {
-                organization: environment.parsed::<Organization>("ORGANIZATION")?,
-                public_url: environment.optional("PUBLIC_URL").unwrap_or_default().to_owned(),
-                policy: lambda::policy::load(environment)?,
-            },
+            settings: settings::load(environment)?,
         })
     }
 

@@ -1,10 +1,9 @@
 //! Requests, their events, lists of them, the catalog, and the API's description.
 
 use domain::api::{CatalogEntry, CatalogList, EventList, RequestList, RequestView};
-use domain::image::Organization;
+use domain::image::RepositoryName;
 use domain::journal;
 use domain::listing::{ListFilter, PageSize, Position};
-use domain::policy::Policy;
 use domain::ports::{Clock, ListRequests, LoadCatalog, LoadRequest, ReadJournal};
 use domain::problem::{Problem, ProblemType};
 use domain::request::Status;
@@ -12,23 +11,13 @@ use domain::text::TeamName;
 use lambda::catalog::CatalogCache;
 use lambda::http::{Answer, Call};
 use lambda::problem::{ApiError, sentence};
+use lambda::settings::Settings;
 
 /// The description that is made from the code and checked in.
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 
 /// The longest catalog query that is searched for, in bytes.
 const MAX_QUERY_BYTES: usize = 200;
-
-/// What the function is configured by.
-#[derive(Debug)]
-pub struct Settings {
-    /// The organisation whose registry images are added to.
-    pub organization: Organization,
-    /// The API's base address; empty for paths alone.
-    pub public_url: String,
-    /// The policy in force.
-    pub policy: Policy,
-}
 
 /// Shows a request.
 #[utoipa::path(
@@ -69,6 +58,7 @@ pub async fn show_request<S: LoadRequest + Sync>(
         (status = 200, description = "Its audit records, in order.", body = EventList),
         (status = 401, description = "`token-missing`, `token-expired`, `token-invalid`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`request-not-found`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`service-unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -87,7 +77,8 @@ pub async fn list_events<S: ReadJournal + Sync>(store: &S, call: &Call) -> Resul
     Ok(Answer::json(200, &EventList { events, chain_intact }))
 }
 
-/// Lists requests, newest first: by status, team, requester or any of them together; one's own unless asked otherwise.
+/// Lists requests, newest first: by status, team, requester, image or any of them together; one's own unless asked
+/// otherwise.
 #[utoipa::path(
     get,
     path = "/requests",
@@ -97,6 +88,7 @@ pub async fn list_events<S: ReadJournal + Sync>(store: &S, call: &Call) -> Resul
         ("status" = Option<Status>, Query, description = "Only of this status."),
         ("team" = Option<String>, Query, description = "Only for this team."),
         ("requester" = Option<String>, Query, description = "Only of this requester: an e-mail address, or `me`."),
+        ("image" = Option<String>, Query, description = "Only for this image of the catalog: its name, such as `python`, without a tag."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Requests a page; 25 unless said otherwise."),
         ("cursor" = Option<String>, Query, description = "Where the page starts: `cursor` of the page before."),
     ),
@@ -104,6 +96,7 @@ pub async fn list_events<S: ReadJournal + Sync>(store: &S, call: &Call) -> Resul
         (status = 200, description = "A page.", body = RequestList),
         (status = 400, description = "`invalid-parameter`, `invalid-cursor`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`token-missing`, `token-expired`, `token-invalid`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`service-unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -114,7 +107,7 @@ pub async fn list_requests<S: ListRequests + Sync>(
     call: &Call,
 ) -> Result<Answer, ApiError> {
     let caller = call.principal()?.person.email.to_lowercase();
-    call.only_query(&["status", "team", "requester", "limit", "cursor"])?;
+    call.only_query(&["status", "team", "requester", "image", "limit", "cursor"])?;
     let mut filter = ListFilter {
         status: call.query("status").map(status).transpose()?,
         team: call.query("team").map(TeamName::new).transpose().map_err(|error| invalid("team", &error))?,
@@ -122,6 +115,11 @@ pub async fn list_requests<S: ListRequests + Sync>(
             "me" => caller.clone(),
             email => email.to_lowercase(),
         }),
+        image: call
+            .query("image")
+            .map(str::parse::<RepositoryName>)
+            .transpose()
+            .map_err(|error| invalid("image", &error))?,
     };
     if filter.index().is_none() {
         filter.requester = Some(caller);
@@ -155,6 +153,7 @@ pub async fn list_requests<S: ListRequests + Sync>(
         (status = 200, description = "What fits.", body = CatalogList),
         (status = 400, description = "`invalid-parameter`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`token-missing`, `token-expired`, `token-invalid`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`catalog-unavailable`, `service-unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))

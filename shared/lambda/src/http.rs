@@ -10,11 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 use domain::id::RequestId;
 use domain::person::{Person, Principal};
 use domain::problem::{Problem, ProblemType};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
+use crate::body;
 use crate::problem::ApiError;
 
 /// The largest body that is read, in bytes.
@@ -76,6 +76,13 @@ impl Answer {
         self
     }
 
+    /// The same without its body: what a `HEAD` gets.
+    #[must_use]
+    pub fn without_body(mut self) -> Self {
+        self.body.clear();
+        self
+    }
+
     fn problem(problem: &Problem) -> Self {
         let body = serde_json::to_string(problem).unwrap_or_default();
         let mut answer = Self::text(problem.status, "application/problem+json", body);
@@ -98,7 +105,10 @@ where
     let route = event.route_key.clone().unwrap_or_default();
     let instance = event.request_context.request_id.clone();
     let answer = match handle(Call(event)).await {
-        Ok(answer) => answer,
+        Ok(answer) => {
+            tracing::info!(function, route, instance, status = answer.status, "answered {route}");
+            answer
+        }
         Err(ApiError(mut problem)) => {
             problem.instance.clone_from(&instance);
             tracing::info!(
@@ -112,9 +122,6 @@ where
             Answer::problem(&problem)
         }
     };
-    if answer.status < 400 {
-        tracing::info!(function, route, instance, status = answer.status, "answered {route}");
-    }
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = i64::from(answer.status);
     response.headers = answer.headers;
@@ -127,6 +134,24 @@ impl Call {
     #[must_use]
     pub fn route(&self) -> &str {
         self.0.route_key.as_deref().unwrap_or_default()
+    }
+
+    /// The call's method. The route says it too, unless it takes any.
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        &self.0.request_context.http.method
+    }
+
+    /// What stands behind the question mark, as API Gateway hands it on; empty if there is none.
+    #[must_use]
+    pub fn raw_query(&self) -> &str {
+        self.0.raw_query_string.as_deref().unwrap_or_default()
+    }
+
+    /// The id under which the log has this call.
+    #[must_use]
+    pub fn instance(&self) -> Option<&str> {
+        self.0.request_context.request_id.as_deref()
     }
 
     /// The caller, as the authorizer verified it; a problem if it did not.
@@ -189,16 +214,17 @@ impl Call {
 
     /// The body as a JSON object of this form.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        read_object(&self.body()?)
+        body::read(&self.body()?)
     }
 
     /// The body as a JSON object of this form, or the type's default if there is none.
     pub fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
         let bytes = self.body()?;
-        if bytes.iter().all(u8::is_ascii_whitespace) { Ok(T::default()) } else { read_object(&bytes) }
+        if bytes.iter().all(u8::is_ascii_whitespace) { Ok(T::default()) } else { body::read(&bytes) }
     }
 
-    fn body(&self) -> Result<Vec<u8>, ApiError> {
+    /// The body as it was sent; a problem if it has more than [`MAX_BODY_BYTES`].
+    pub fn body(&self) -> Result<Vec<u8>, ApiError> {
         let too_large = || {
             let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes.");
             ApiError::from(Problem::new(ProblemType::BodyTooLarge, detail))
@@ -216,34 +242,5 @@ impl Call {
             text.as_bytes().to_vec()
         };
         if bytes.len() > MAX_BODY_BYTES { Err(too_large()) } else { Ok(bytes) }
-    }
-}
-
-/// serde would take a list of the fields' values for the object itself.
-fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| body_problem(&error))?;
-    if !value.is_object() {
-        return Err(Problem::new(ProblemType::MalformedBody, "The body has to be a JSON object.").into());
-    }
-    serde_json::from_value(value).map_err(|error| body_problem(&error).into())
-}
-
-/// What serde found wrong, as a problem: a field, or the JSON itself.
-fn body_problem(error: &serde_json::Error) -> Problem {
-    use serde_json::error::Category;
-    let text = error.to_string();
-    match error.classify() {
-        Category::Data => {
-            // serde names the field between the first pair of backquotes, where it is about a field.
-            let field = text.split('`').nth(1).filter(|_| text.contains("field `")).map(str::to_owned);
-            let problem = Problem::new(ProblemType::InvalidField, format!("The body cannot be used: {text}."));
-            match field {
-                Some(field) => problem.about_field(field),
-                None => problem,
-            }
-        }
-        Category::Io | Category::Syntax | Category::Eof => {
-            Problem::new(ProblemType::MalformedBody, format!("The body is not the JSON that is expected: {text}."))
-        }
     }
 }

@@ -117,12 +117,12 @@ async fn bodies_that_cannot_be_used_are_refused_with_the_field() {
         (json!({"requester": "boss@acme.example"}), "requester"),
         (json!({"team": "Data Engineering"}), "team"),
         (json!({"team": ""}), "team"),
-        (json!({"environment": "prod"}), ""),
+        (json!({"environment": "prod"}), "environment"),
         (json!({"customName": "Not A Name"}), "customName"),
         (json!({"customName": "../../etc"}), "customName"),
         (json!({"justification": "   "}), "justification"),
         (json!({"justification": "x".repeat(2001)}), "justification"),
-        (json!({"image": 7}), ""),
+        (json!({"image": 7}), "image"),
     ] {
         let mut body = good();
         for (name, value) in change.as_object().unwrap() {

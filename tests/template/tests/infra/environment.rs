@@ -11,10 +11,11 @@ const READ_BY_OTHERS: &[(&str, &str)] = &[(
     "the TLS stack reads it: one bundle loads in a third of the time that single certificates take",
 )];
 
-/// Where in `shared/lambda` variables are read, and how a function says that it takes part.
+/// Where in `shared/lambda` variables are read, and how a function, or another of these files, says that it takes part.
 const SHARED: &[(&str, Caller)] = &[
     ("shared/lambda/src/logging.rs", Caller::EveryFunction),
     ("shared/lambda/src/policy.rs", Caller::WhoeverCalls("policy::load(")),
+    ("shared/lambda/src/settings.rs", Caller::WhoeverCalls("settings::load(")),
 ];
 
 enum Caller {
@@ -71,20 +72,32 @@ fn read_by_functions(crates: impl Iterator<Item = String>) -> BTreeMap<String, R
     let mut by_function = BTreeMap::new();
     for name in crates {
         let code: String = sources(&root.join("functions").join(&name).join("src")).into_values().collect();
-        let mut all = reads(&code, &code);
-        for (file, caller) in SHARED {
-            let takes_part = match caller {
-                Caller::EveryFunction => true,
-                Caller::WhoeverCalls(call) => code.contains(call),
-            };
-            if takes_part {
-                let shared: String = read(&root.join(file)).split_whitespace().collect();
-                all.extend(reads(&shared, &shared));
-            }
-        }
-        by_function.insert(name, all);
+        let shared = |file: &str| read(&root.join(file)).split_whitespace().collect();
+        by_function.insert(name, reads_with_shared(&code, SHARED, shared));
     }
     by_function
+}
+
+/// What `code` reads itself and through the files of `known` that it takes part in, straight or by way of another.
+fn reads_with_shared(code: &str, known: &[(&str, Caller)], shared: impl Fn(&str) -> String) -> Reads {
+    let mut all = reads(code, code);
+    let mut reached = vec![code.to_owned()];
+    let mut rest: Vec<&(&str, Caller)> = known.iter().collect();
+    let takes_part = |caller: &Caller, code: &str| match caller {
+        Caller::EveryFunction => true,
+        Caller::WhoeverCalls(call) => code.contains(call),
+    };
+    while let Some(code) = reached.pop() {
+        let found: Vec<_> = rest.extract_if(.., |(_, caller)| takes_part(caller, &code)).collect();
+        for (file, _) in found {
+            let shared = shared(file);
+            for (variable, is_needed) in reads(&shared, &shared) {
+                *all.entry(variable).or_default() |= is_needed;
+            }
+            reached.push(shared);
+        }
+    }
+    all
 }
 
 #[test]
@@ -135,4 +148,18 @@ fn reads_are_found_however_they_are_written() {
     let code = "constA:&str=\"FIRST\";fnf(){environment.required(A)?;environment.parsed::<Url>(\"SECOND\")?;environment.optional(\"THIRD\");record.environment.as_str()}";
     let expected = [("FIRST", true), ("SECOND", true), ("THIRD", false)].map(|(name, needs)| (name.to_owned(), needs));
     assert_eq!(reads(code, code), Reads::from(expected));
+}
+
+#[test]
+fn what_shared_code_reads_counts_for_whoever_calls_it_also_by_way_of_other_shared_code() {
+    let known = [("one.rs", Caller::WhoeverCalls("one(")), ("two.rs", Caller::WhoeverCalls("two("))];
+    let shared = |file: &str| match file {
+        "one.rs" => "fnone(){environment.optional(\"ONE\")}".to_owned(),
+        _ => "fntwo(){environment.required(\"TWO\")?;super::one()}".to_owned(),
+    };
+    let reads = |code: &str| reads_with_shared(code, &known, shared);
+    let one = ("ONE".to_owned(), false);
+    assert_eq!(reads("shared::two()"), Reads::from([one.clone(), ("TWO".to_owned(), true)]));
+    assert_eq!(reads("shared::one()"), Reads::from([one]));
+    assert_eq!(reads(""), Reads::new());
 }
