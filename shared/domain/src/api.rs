@@ -8,7 +8,7 @@ use crate::environment::Environment;
 use crate::id::RequestId;
 use crate::image::{ImageReference, Organization, RepositoryName, pull_command};
 use crate::journal::{Digest, Record};
-use crate::policy::{ApprovalTier, Approver, Policy};
+use crate::policy::{ApprovalTier, Approver, Matter, Policy};
 use crate::ports::StoredRequest;
 use crate::request::{Channel, Decision, Failure, Phase, Status, Submission};
 use crate::text::{Comment, Justification, RiskAssessment, TeamName};
@@ -88,13 +88,13 @@ impl SubmitResponse {
                 ApprovalTier::ManagerApproval | ApprovalTier::SecurityReview => Status::Pending,
             },
             approval_tier: submission.tier,
-            approvers: policy.approvers(submission.tier, &submission.team, false),
+            approvers: policy.approvers(Matter { tier: submission.tier, team: &submission.team, escalated: false }),
             links: Links::new(base, submission.id),
         }
     }
 }
 
-/// `PATCH /request/{id}/approve` and `/reject`: what the approver says. A rejection needs a comment.
+/// `PATCH /request/{id}/approve`, `/reject` and `/break-glass`: what the approver says. The latter two need a comment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DecisionRequest {
@@ -102,6 +102,10 @@ pub struct DecisionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub comment: Option<String>,
+    /// The `digest` of the request as the approver saw it. With it, a request that has changed since is not decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
+    pub digest: Option<Digest>,
 }
 
 /// A decision as shown.
@@ -110,6 +114,9 @@ pub struct DecisionRequest {
 pub struct DecisionView {
     /// Who: e-mail address.
     pub approver: String,
+    /// The absent approver for whom: e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -125,6 +132,7 @@ impl From<&Decision> for DecisionView {
     fn from(decision: &Decision) -> Self {
         Self {
             approver: decision.approver.email.clone(),
+            on_behalf_of: decision.on_behalf_of.clone(),
             at: decision.at,
             comment: decision.comment.clone(),
             channel: decision.channel,
@@ -188,6 +196,12 @@ pub struct RequestView {
     pub approvers: Vec<Approver>,
     /// Who said yes.
     pub approvals: Vec<DecisionView>,
+    /// How many approvals are missing; only while it is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals_missing: Option<usize>,
+    /// Whether somebody approved alone what needs more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
     /// Who said no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejection: Option<DecisionView>,
@@ -236,16 +250,17 @@ impl RequestView {
             approval_tier: submission.tier,
             policy_version: submission.policy_version.clone(),
             policy_rule: submission.policy_rule.clone(),
-            digest: submission.digest(),
+            digest: request.digest(),
             submitted_at: submission.submitted_at,
-            sla_at: submission.sla_at,
-            expires_at: submission.expires_at,
-            approvers: if pending {
-                policy.approvers(submission.tier, &submission.team, request.is_escalated())
-            } else {
-                Vec::new()
-            },
+            sla_at: request.sla_at(),
+            expires_at: request.expires_at(),
+            approvers: if pending { policy.approvers(request.matter()) } else { Vec::new() },
             approvals: request.approvals.iter().map(DecisionView::from).collect(),
+            approvals_missing: pending
+                .then(|| policy.quorum(request.matter(), &request.approvals))
+                .flatten()
+                .map(|quorum| quorum.missing()),
+            break_glass: request.break_glass.is_some(),
             rejection: match &request.phase {
                 Phase::Rejected { decision } => Some(decision.into()),
                 _ => None,

@@ -9,6 +9,10 @@ use crate::time::Timestamp;
 /// Similarity below which a name is not suggested (Jaro-Winkler, 0 to 1): `pyton` is near `python`, `foo` near nothing.
 const SUGGESTION_THRESHOLD: f64 = 0.82;
 
+/// Repositories that an organisation may have unless Chainguard agreed on more. Source: Chainguard's documentation of
+/// registry quotas.
+pub const REPOSITORY_LIMIT: usize = 2500;
+
 /// Suggestions given with a miss, at most.
 pub const MAX_SUGGESTIONS: usize = 5;
 
@@ -116,6 +120,12 @@ impl Catalog {
     #[must_use]
     pub fn organization_has(&self, name: &RepositoryName) -> bool {
         self.repositories.binary_search_by(|repository| repository.as_str().cmp(name.as_str())).is_ok()
+    }
+
+    /// How many repositories the organisation had when the snapshot was taken.
+    #[must_use]
+    pub fn repository_count(&self) -> usize {
+        self.repositories.len()
     }
 
     /// Images that fit what a person typed, best first, ties by name; all of them for a blank query.

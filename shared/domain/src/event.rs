@@ -23,6 +23,8 @@ pub enum EventKind {
     Submitted(Box<Submission>),
     /// One of several approvals was given; more are needed.
     ApprovalRecorded(Decision),
+    /// Somebody used their right to approve alone what needs more. The approval follows as an event of its own.
+    BreakGlassUsed(Decision),
     /// It was approved.
     Approved(Approval),
     /// It was rejected; the comment is the reason.
@@ -62,7 +64,7 @@ pub enum EventKind {
 pub enum Approval {
     /// The policy's rule, for auto-approve.
     ByPolicy,
-    /// A person: the last of the approvals that were needed.
+    /// A person: the last of the approvals that were needed, or the only one after the glass was broken.
     ByPerson(Decision),
 }
 
@@ -75,6 +77,9 @@ pub enum EventType {
     /// One of several approvals was given.
     #[serde(rename = "image.request.approval-recorded")]
     ApprovalRecorded,
+    /// Somebody approved alone what needs more.
+    #[serde(rename = "image.request.break-glass-used")]
+    BreakGlassUsed,
     /// It was approved.
     #[serde(rename = "image.request.approved")]
     Approved,
@@ -112,9 +117,10 @@ pub enum EventType {
 
 impl EventType {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Submitted,
         Self::ApprovalRecorded,
+        Self::BreakGlassUsed,
         Self::Approved,
         Self::Rejected,
         Self::Cancelled,
@@ -134,6 +140,7 @@ impl EventType {
         match self {
             Self::Submitted => "image.request.submitted",
             Self::ApprovalRecorded => "image.request.approval-recorded",
+            Self::BreakGlassUsed => "image.request.break-glass-used",
             Self::Approved => "image.request.approved",
             Self::Rejected => "image.request.rejected",
             Self::Cancelled => "image.request.cancelled",
@@ -156,6 +163,7 @@ impl EventKind {
         match self {
             Self::Submitted(_) => EventType::Submitted,
             Self::ApprovalRecorded(_) => EventType::ApprovalRecorded,
+            Self::BreakGlassUsed(_) => EventType::BreakGlassUsed,
             Self::Approved(_) => EventType::Approved,
             Self::Rejected(_) => EventType::Rejected,
             Self::Cancelled { .. } => EventType::Cancelled,

@@ -1,5 +1,7 @@
 //! Values for tests.
 
+use std::sync::LazyLock;
+
 use crate::catalog::{Catalog, CatalogImage, CatalogTier};
 use crate::environment::Environment;
 use crate::person::{Person, Principal};
@@ -12,8 +14,11 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millisecond(1_700_000_000_000 + seconds * 1000)
 }
 
+/// Read once: reading takes longer than most tests.
+static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::from_yaml(DEFAULT_POLICY).unwrap());
+
 pub(crate) fn policy() -> Policy {
-    Policy::from_yaml(DEFAULT_POLICY).unwrap()
+    POLICY.clone()
 }
 
 pub(crate) fn person(email: &str) -> Person {

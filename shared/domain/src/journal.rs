@@ -34,6 +34,18 @@ impl Digest {
     pub fn of_json(value: &impl Serialize) -> Self {
         Self::of(canonical_json(value).as_bytes())
     }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl From<[u8; 32]> for Digest {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
 }
 
 impl fmt::Display for Digest {
@@ -171,6 +183,10 @@ pub struct Record {
     /// Who decided: e-mail address, or `policy:<rule>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approver: Option<String>,
+    /// The absent approver for whom a delegate decided: e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "dana@acme.example")]
+    pub on_behalf_of: Option<String>,
     /// The image and the tag that is meant to be pulled.
     #[schema(value_type = String, example = "python:latest-dev")]
     pub image: ImageReference,
@@ -271,6 +287,7 @@ impl Head {
                 matches!(event.kind, EventKind::Approved(Approval::ByPolicy))
                     .then(|| format!("policy:{}", submission.policy_rule))
             }),
+            on_behalf_of: details.on_behalf_of,
             image: submission.image.clone(),
             custom_name: submission.custom_name.clone(),
             justification: submission.justification.clone(),
@@ -299,6 +316,7 @@ impl Head {
 #[derive(Default)]
 struct Details {
     approver: Option<String>,
+    on_behalf_of: Option<String>,
     decision: Option<DecisionKind>,
     comment: Option<Comment>,
     channel: Option<Channel>,
@@ -311,9 +329,9 @@ impl Details {
     fn of(kind: &EventKind) -> Self {
         match kind {
             EventKind::Submitted(submission) => Self { channel: Some(submission.channel), ..Self::default() },
-            EventKind::ApprovalRecorded(decision) | EventKind::Approved(Approval::ByPerson(decision)) => {
-                Self::of_decision(decision, DecisionKind::Approved)
-            }
+            EventKind::ApprovalRecorded(decision)
+            | EventKind::BreakGlassUsed(decision)
+            | EventKind::Approved(Approval::ByPerson(decision)) => Self::of_decision(decision, DecisionKind::Approved),
             EventKind::Approved(Approval::ByPolicy) => {
                 Self { decision: Some(DecisionKind::Approved), ..Self::default() }
             }
@@ -341,6 +359,7 @@ impl Details {
     fn of_decision(decision: &Decision, kind: DecisionKind) -> Self {
         Self {
             approver: Some(decision.approver.email.clone()),
+            on_behalf_of: decision.on_behalf_of.clone(),
             decision: Some(kind),
             comment: decision.comment.clone(),
             channel: Some(decision.channel),

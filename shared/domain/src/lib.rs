@@ -15,6 +15,7 @@ pub mod id;
 pub mod image;
 pub mod journal;
 pub mod lifecycle;
+pub mod link;
 pub mod listing;
 pub mod person;
 pub mod policy;

@@ -1,9 +1,12 @@
 //! The life cycle: which command leads from which state to which event, and what the event changes.
 
 use crate::event::{Approval, Event, EventKind};
+use crate::journal::{DecisionKind, Digest};
 use crate::person::{Person, Principal};
-use crate::policy::{ApprovalTier, Policy};
-use crate::request::{Channel, Decision, Failure, Lease, Phase, ProvisionedRepository, Request, Status, Submission};
+use crate::policy::{ApprovalTier, Policy, Quorum, Standing};
+use crate::request::{
+    Channel, Decision, Failure, Lease, Phase, ProvisionedRepository, Request, Round, Status, Submission,
+};
 use crate::text::Comment;
 use crate::time::Timestamp;
 
@@ -21,24 +24,15 @@ pub enum State {
 pub enum Command {
     /// Ask for an image.
     Submit(Box<Submission>),
-    /// Say yes.
-    Approve {
-        /// Who.
-        by: Principal,
-        /// What they say.
-        comment: Option<Comment>,
-        /// Through which door.
-        channel: Channel,
+    /// Say yes or no.
+    Decide {
+        /// Which.
+        answer: DecisionKind,
+        /// Who, how and on what.
+        voice: Voice,
     },
-    /// Say no; one is enough.
-    Reject {
-        /// Who.
-        by: Principal,
-        /// Why; required.
-        reason: Option<Comment>,
-        /// Through which door.
-        channel: Channel,
-    },
+    /// Approve alone what needs more.
+    BreakGlass(Voice),
     /// Take one's own request back.
     Cancel {
         /// Who.
@@ -80,6 +74,19 @@ pub enum Command {
         /// Through which door.
         channel: Channel,
     },
+}
+
+/// Somebody's word on a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voice {
+    /// Who.
+    pub by: Principal,
+    /// What they say; the reason of a rejection and of breaking the glass, which need one.
+    pub comment: Option<Comment>,
+    /// Through which door.
+    pub channel: Channel,
+    /// The digest of what they have seen, [`Request::digest`]; `None` if they do not say.
+    pub seen: Option<Digest>,
 }
 
 /// What a decision depends on besides state and command.
@@ -125,9 +132,27 @@ pub enum Rejection {
         /// Who is.
         approvers: Vec<String>,
     },
+    /// What was seen is not what would be decided.
+    #[error("what you have seen has changed since; look at the request and decide anew")]
+    ContentChanged,
     /// An approver counts once.
     #[error("you have approved this request already; it waits for somebody else")]
     ApprovedByYouAlready,
+    /// A delegate has approved for them, or they for the absent approver: one human's word.
+    #[error("{by} has approved this request already, and the two of you count once")]
+    ApprovedByDelegateAlready {
+        /// The other one.
+        by: Person,
+    },
+    /// Enough of the approver's kind have said yes.
+    #[error("no more approvals are needed from you; this request waits for {}", waits_for.join(", "))]
+    ApprovalNotNeeded {
+        /// The people and groups whose approval is missing.
+        waits_for: Vec<String>,
+    },
+    /// Not one of those who may break the glass.
+    #[error("you are not among those who may approve alone in an emergency")]
+    MayNotBreakGlass,
     /// The tier does not take decisions from this channel.
     #[error("requests of the tier {} cannot be decided through the channel {}", tier.as_str(), channel.as_str())]
     ChannelNotAllowed {
@@ -136,8 +161,8 @@ pub enum Rejection {
         /// The channel.
         channel: Channel,
     },
-    /// A rejection needs a reason.
-    #[error("say why: a rejection needs a reason in `comment`")]
+    /// A rejection, and breaking the glass, need a reason.
+    #[error("say why: this needs a reason in `comment`")]
     ReasonMissing,
     /// Only the requester may.
     #[error("only the requester may cancel a request")]
@@ -176,16 +201,9 @@ pub fn decide(state: &State, command: Command, context: &Context<'_>) -> Result<
     };
     let kind = match command {
         Command::Submit(_) => return Err(Rejection::AlreadySubmitted),
-        Command::Approve { by, comment, channel } => approve(request, by, comment, channel, context)?,
-        Command::Reject { by, reason, channel } => {
-            may_decide(request, &by, channel, context)?;
-            EventKind::Rejected(Decision {
-                approver: by.person,
-                at: context.now,
-                comment: Some(reason.ok_or(Rejection::ReasonMissing)?),
-                channel,
-            })
-        }
+        Command::Decide { answer: DecisionKind::Approved, voice } => approve(request, voice, context)?,
+        Command::Decide { answer: DecisionKind::Rejected, voice } => reject(request, voice, context)?,
+        Command::BreakGlass(voice) => return break_glass(request, voice, context),
         Command::Cancel { by, channel } => cancel(request, by, channel)?,
         Command::Remind => remind(request, context.now)?,
         Command::Escalate => escalate(request, context.now)?,
@@ -201,7 +219,14 @@ pub fn decide(state: &State, command: Command, context: &Context<'_>) -> Result<
         }
         Command::ConfirmAvailable => match &request.phase {
             Phase::Provisioned { repository } => EventKind::Available(repository.clone()),
-            _ => return Err(wrong_status(request, "confirmed as available")),
+            Phase::Pending { .. }
+            | Phase::Approved { .. }
+            | Phase::Provisioning { .. }
+            | Phase::Available { .. }
+            | Phase::Rejected { .. }
+            | Phase::Cancelled { .. }
+            | Phase::Expired { .. }
+            | Phase::Failed { .. } => return Err(wrong_status(request, "confirmed as available")),
         },
         Command::Retry { by, channel } => retry(request, by, channel, context)?,
     };
@@ -218,51 +243,132 @@ fn submit(submission: &Submission, context: &Context<'_>) -> Vec<Event> {
     events
 }
 
-fn approve(
-    request: &Request,
-    by: Principal,
-    comment: Option<Comment>,
-    channel: Channel,
-    context: &Context<'_>,
-) -> Result<EventKind, Rejection> {
-    may_decide(request, &by, channel, context)?;
-    if request.approvals.iter().any(|given| given.approver.is_same_human(&by.person)) {
-        return Err(Rejection::ApprovedByYouAlready);
+fn approve(request: &Request, voice: Voice, context: &Context<'_>) -> Result<EventKind, Rejection> {
+    let standings = may_decide(request, &voice, context)?;
+    let quorum = |approvals: &[Decision]| context.policy.quorum(request.matter(), approvals);
+    // The tier was fixed at submission, but who has to approve says the policy in force: also whether what was approved
+    // before still counts.
+    let Some(before) = quorum(&request.approvals) else {
+        return Err(Rejection::ApprovalNotNeeded { waits_for: Vec::new() });
+    };
+    let mut refused = None;
+    for standing in standings {
+        let decision = voice.clone().in_capacity(standing, context);
+        if let Err(rejection) = is_another_human(request, &before, &decision) {
+            refused.get_or_insert(rejection);
+            continue;
+        }
+        let after = quorum(&with_approval(&request.approvals, &decision));
+        match after {
+            Some(after) if after.missing() == 0 => return Ok(EventKind::Approved(Approval::ByPerson(decision))),
+            Some(after) if after.missing() < before.missing() => return Ok(EventKind::ApprovalRecorded(decision)),
+            _ => {
+                refused.get_or_insert(Rejection::ApprovalNotNeeded { waits_for: before.waits_for() });
+            }
+        }
     }
-    let submission = &request.submission;
-    // How many are needed says the policy in force; the tier itself was fixed at submission. Approvals that were given
-    // before stay: whoever gave them was entitled then.
-    let needed = context
-        .policy
-        .review(submission.tier)
-        .map_or(usize::MAX, |tier| usize::try_from(tier.approvals.get()).unwrap_or(usize::MAX));
-    let decision = Decision { approver: by.person, at: context.now, comment, channel };
-    if request.approvals.len().saturating_add(1) >= needed {
-        Ok(EventKind::Approved(Approval::ByPerson(decision)))
-    } else {
-        Ok(EventKind::ApprovalRecorded(decision))
+    Err(refused.unwrap_or_else(|| Rejection::ApprovalNotNeeded { waits_for: before.waits_for() }))
+}
+
+/// An approver counts once, whoever stands in for whom. What does not count any more stands in nobody's way.
+fn is_another_human(request: &Request, before: &Quorum, decision: &Decision) -> Result<(), Rejection> {
+    let counted = request.approvals.iter().enumerate().filter(|(index, _)| before.counts(*index));
+    match counted.map(|(_, given)| given).find(|given| given.shares_a_human_with(decision)) {
+        None => Ok(()),
+        Some(given) if given.approver.is_same_human(&decision.approver) => Err(Rejection::ApprovedByYouAlready),
+        Some(given) => Err(Rejection::ApprovedByDelegateAlready { by: given.approver.clone() }),
     }
 }
 
-/// The checks that approve and reject share. Being decided comes first, so that a second approver learns who was
-/// first; being one's own comes before being an approver, so that no group membership opens that door.
-fn may_decide(request: &Request, by: &Principal, channel: Channel, context: &Context<'_>) -> Result<(), Rejection> {
-    let submission = &request.submission;
+/// The approvals with one more, which replaces what the same human said before.
+fn with_approval(approvals: &[Decision], decision: &Decision) -> Vec<Decision> {
+    let others = approvals.iter().filter(|given| !given.shares_a_human_with(decision));
+    others.chain([decision]).cloned().collect()
+}
+
+fn reject(request: &Request, voice: Voice, context: &Context<'_>) -> Result<EventKind, Rejection> {
+    let standings = may_decide(request, &voice, context)?;
+    // A link works once. With a token one may think again.
+    let said_yes = request.approvals.iter().any(|given| given.approver.is_same_human(&voice.by.person));
+    if voice.channel == Channel::Link && said_yes {
+        return Err(Rejection::ApprovedByYouAlready);
+    }
+    if voice.comment.is_none() {
+        return Err(Rejection::ReasonMissing);
+    }
+    match standings.into_iter().next() {
+        Some(standing) => Ok(EventKind::Rejected(voice.in_capacity(standing, context))),
+        None => Err(not_an_approver(request, context)),
+    }
+}
+
+/// Two events: what happened is loud and has a name of its own, and whoever waits for approvals gets theirs.
+fn break_glass(request: &Request, voice: Voice, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    is_open_to(request, &voice)?;
+    let capacities = context.policy.break_glass_capacities(&voice.by, &request.submission.team);
+    if capacities.is_empty() {
+        return Err(Rejection::MayNotBreakGlass);
+    }
+    // Whoever holds only a link has presented no token, and nobody can say who they are.
+    if voice.channel != Channel::Api {
+        return Err(Rejection::ChannelNotAllowed { tier: request.submission.tier, channel: voice.channel });
+    }
+    if voice.comment.is_none() {
+        return Err(Rejection::ReasonMissing);
+    }
+    let decision = voice.in_capacity(Standing { capacities, on_behalf_of: None }, context);
+    let kinds = [EventKind::BreakGlassUsed(decision.clone()), EventKind::Approved(Approval::ByPerson(decision))];
+    Ok(kinds.into_iter().map(|kind| Event { at: context.now, kind }).collect())
+}
+
+impl Voice {
+    fn in_capacity(self, standing: Standing, context: &Context<'_>) -> Decision {
+        Decision {
+            approver: self.by.person,
+            on_behalf_of: standing.on_behalf_of,
+            capacities: standing.capacities,
+            at: context.now,
+            comment: self.comment,
+            channel: self.channel,
+        }
+    }
+}
+
+/// The checks that every decision passes. Being decided comes first, so that a second approver learns who was first.
+fn is_open_to(request: &Request, voice: &Voice) -> Result<(), Rejection> {
     if request.status() != Status::Pending {
         return Err(decided(request));
     }
-    if submission.requester.is_same_human(&by.person) {
+    if voice.seen.is_some_and(|seen| seen != request.digest()) {
+        return Err(Rejection::ContentChanged);
+    }
+    if request.submission.requester.is_same_human(&voice.by.person) {
         return Err(Rejection::OwnRequest);
     }
-    let escalated = request.is_escalated();
-    if !context.policy.may_decide(by, submission.tier, &submission.team, escalated) {
-        let approvers = context.policy.approvers(submission.tier, &submission.team, escalated);
-        return Err(Rejection::NotAnApprover {
-            approvers: approvers.into_iter().map(|approver| approver.name).collect(),
-        });
+    Ok(())
+}
+
+/// The checks that approve and reject share. Being one's own request comes before being an approver, so that no group
+/// membership opens that door. Returns in what capacities; at least one.
+fn may_decide(request: &Request, voice: &Voice, context: &Context<'_>) -> Result<Vec<Standing>, Rejection> {
+    is_open_to(request, voice)?;
+    let submission = &request.submission;
+    let standings = context.policy.standings(&voice.by, &submission.requester, request.matter(), context.now);
+    if standings.is_empty() {
+        return Err(not_an_approver(request, context));
     }
-    let allowed = context.policy.review(submission.tier).is_some_and(|tier| tier.channels.contains(&channel));
-    if allowed { Ok(()) } else { Err(Rejection::ChannelNotAllowed { tier: submission.tier, channel }) }
+    let review = context.policy.review(submission.tier);
+    let allowed = review.is_some_and(|tier| tier.channels.contains(&voice.channel));
+    if allowed {
+        Ok(standings)
+    } else {
+        Err(Rejection::ChannelNotAllowed { tier: submission.tier, channel: voice.channel })
+    }
+}
+
+fn not_an_approver(request: &Request, context: &Context<'_>) -> Rejection {
+    let approvers = context.policy.approvers(request.matter());
+    Rejection::NotAnApprover { approvers: approvers.into_iter().map(|approver| approver.name).collect() }
 }
 
 /// "Already …", with the name of whoever decided.
@@ -297,37 +403,65 @@ fn cancel(request: &Request, by: Principal, channel: Channel) -> Result<EventKin
     }
     match request.status() {
         Status::Pending => Ok(EventKind::Cancelled { by: by.person, channel }),
-        _ => Err(decided(request)),
+        Status::Approved
+        | Status::Provisioning
+        | Status::Provisioned
+        | Status::Available
+        | Status::Rejected
+        | Status::Cancelled
+        | Status::Expired
+        | Status::Failed => Err(decided(request)),
     }
 }
 
 fn remind(request: &Request, now: Timestamp) -> Result<EventKind, Rejection> {
     match &request.phase {
         Phase::Pending { reminders_sent, .. } => {
-            let due = request.submission.reminders.get(*reminders_sent);
-            due.filter(|at| **at <= now).map(|_| EventKind::Reminded).ok_or(Rejection::NotDue)
+            let due = request.reminders_at().nth(*reminders_sent);
+            due.filter(|at| *at <= now).map(|_| EventKind::Reminded).ok_or(Rejection::NotDue)
         }
-        _ => Err(wrong_status(request, "reminded of")),
+        Phase::Approved { .. }
+        | Phase::Provisioning { .. }
+        | Phase::Provisioned { .. }
+        | Phase::Available { .. }
+        | Phase::Rejected { .. }
+        | Phase::Cancelled { .. }
+        | Phase::Expired { .. }
+        | Phase::Failed { .. } => Err(wrong_status(request, "reminded of")),
     }
 }
 
 fn escalate(request: &Request, now: Timestamp) -> Result<EventKind, Rejection> {
     match &request.phase {
-        Phase::Pending { escalated, .. } => match request.submission.sla_at {
+        Phase::Pending { escalated, .. } => match request.sla_at() {
             Some(at) if at <= now && !escalated => Ok(EventKind::Escalated),
             _ => Err(Rejection::NotDue),
         },
-        _ => Err(wrong_status(request, "escalated")),
+        Phase::Approved { .. }
+        | Phase::Provisioning { .. }
+        | Phase::Provisioned { .. }
+        | Phase::Available { .. }
+        | Phase::Rejected { .. }
+        | Phase::Cancelled { .. }
+        | Phase::Expired { .. }
+        | Phase::Failed { .. } => Err(wrong_status(request, "escalated")),
     }
 }
 
 fn expire(request: &Request, now: Timestamp) -> Result<EventKind, Rejection> {
     match &request.phase {
-        Phase::Pending { .. } => match request.submission.expires_at {
+        Phase::Pending { .. } => match request.expires_at() {
             Some(at) if at <= now => Ok(EventKind::Expired),
             _ => Err(Rejection::NotDue),
         },
-        _ => Err(wrong_status(request, "expired")),
+        Phase::Approved { .. }
+        | Phase::Provisioning { .. }
+        | Phase::Provisioned { .. }
+        | Phase::Available { .. }
+        | Phase::Rejected { .. }
+        | Phase::Cancelled { .. }
+        | Phase::Expired { .. }
+        | Phase::Failed { .. } => Err(wrong_status(request, "expired")),
     }
 }
 
@@ -336,7 +470,13 @@ fn claim(request: &Request, lease: Lease, now: Timestamp) -> Result<EventKind, R
         Phase::Approved { .. } => Ok(EventKind::ProvisioningStarted(lease)),
         Phase::Provisioning { lease: held } if held.until <= now => Ok(EventKind::ProvisioningStarted(lease)),
         Phase::Provisioning { lease: held } => Err(Rejection::LeaseHeld { until: held.until }),
-        _ => Err(wrong_status(request, "provisioned")),
+        Phase::Pending { .. }
+        | Phase::Provisioned { .. }
+        | Phase::Available { .. }
+        | Phase::Rejected { .. }
+        | Phase::Cancelled { .. }
+        | Phase::Expired { .. }
+        | Phase::Failed { .. } => Err(wrong_status(request, "provisioned")),
     }
 }
 
@@ -344,7 +484,15 @@ fn claim(request: &Request, lease: Lease, now: Timestamp) -> Result<EventKind, R
 fn holds_lease(request: &Request, lease_id: &str) -> Result<(), Rejection> {
     match &request.phase {
         Phase::Provisioning { lease } if lease.id == lease_id => Ok(()),
-        _ => Err(Rejection::LeaseLost),
+        Phase::Pending { .. }
+        | Phase::Approved { .. }
+        | Phase::Provisioning { .. }
+        | Phase::Provisioned { .. }
+        | Phase::Available { .. }
+        | Phase::Rejected { .. }
+        | Phase::Cancelled { .. }
+        | Phase::Expired { .. }
+        | Phase::Failed { .. } => Err(Rejection::LeaseLost),
     }
 }
 
@@ -354,7 +502,14 @@ fn retry(request: &Request, by: Principal, channel: Channel, context: &Context<'
     }
     match request.status() {
         Status::Failed => Ok(EventKind::Retried { by: by.person, channel }),
-        _ => Err(wrong_status(request, "retried")),
+        Status::Pending
+        | Status::Approved
+        | Status::Provisioning
+        | Status::Provisioned
+        | Status::Available
+        | Status::Rejected
+        | Status::Cancelled
+        | Status::Expired => Err(wrong_status(request, "retried")),
     }
 }
 
@@ -377,7 +532,9 @@ pub fn evolve(state: State, event: &Event) -> State {
         (State::Absent, EventKind::Submitted(submission)) => {
             return State::Submitted(Box::new(Request {
                 submission: (**submission).clone(),
+                round: Round { number: 1, since: event.at },
                 approvals: Vec::new(),
+                break_glass: None,
                 phase: Phase::Pending { reminders_sent: 0, escalated: false },
             }));
         }
@@ -385,11 +542,15 @@ pub fn evolve(state: State, event: &Event) -> State {
         (State::Submitted(request), _) => request,
     };
     let at = event.at;
+    let passed = request.reminders_at().filter(|due| *due <= at).count();
     match (&mut request.phase, &event.kind) {
-        (Phase::Pending { .. }, EventKind::ApprovalRecorded(decision)) => request.approvals.push(decision.clone()),
+        (Phase::Pending { .. }, EventKind::ApprovalRecorded(decision)) => {
+            request.approvals = with_approval(&request.approvals, decision);
+        }
+        (Phase::Pending { .. }, EventKind::BreakGlassUsed(decision)) => request.break_glass = Some(decision.clone()),
         (Phase::Pending { .. }, EventKind::Approved(approval)) => {
             if let Approval::ByPerson(decision) = approval {
-                request.approvals.push(decision.clone());
+                request.approvals = with_approval(&request.approvals, decision);
             }
             request.phase = Phase::Approved { since: at };
         }
@@ -399,13 +560,12 @@ pub fn evolve(state: State, event: &Event) -> State {
         (Phase::Pending { .. }, EventKind::Cancelled { .. }) => request.phase = Phase::Cancelled { at },
         (Phase::Pending { reminders_sent, .. }, EventKind::Reminded) => {
             // A late run reminds once of everything that has passed.
-            let passed = request.submission.reminders.iter().filter(|due| **due <= at).count();
             *reminders_sent = passed.max(reminders_sent.saturating_add(1));
         }
         (Phase::Pending { reminders_sent, escalated }, EventKind::Escalated) => {
             *escalated = true;
             // Every reminder lies before the SLA: the escalation stands for those that were missed.
-            *reminders_sent = request.submission.reminders.len();
+            *reminders_sent = request.submission.terms.as_ref().map_or(0, |terms| terms.reminders.len());
         }
         (Phase::Pending { .. }, EventKind::Expired) => request.phase = Phase::Expired { at },
         (Phase::Approved { .. } | Phase::Provisioning { .. }, EventKind::ProvisioningStarted(lease)) => {
@@ -420,7 +580,7 @@ pub fn evolve(state: State, event: &Event) -> State {
         (Phase::Provisioned { .. }, EventKind::Available(repository)) => {
             request.phase = Phase::Available { repository: repository.clone(), since: at };
         }
-        (Phase::Failed { .. }, EventKind::Retried { .. }) => request.phase = Phase::Approved { since: at },
+        (Phase::Failed { .. }, EventKind::Retried { .. }) => send_round_again(&mut request, at),
         // Every pair that remains is an event that does not belong to the phase.
         (
             Phase::Pending { .. }
@@ -434,6 +594,7 @@ pub fn evolve(state: State, event: &Event) -> State {
             | Phase::Failed { .. },
             EventKind::Submitted(_)
             | EventKind::ApprovalRecorded(_)
+            | EventKind::BreakGlassUsed(_)
             | EventKind::Approved(_)
             | EventKind::Rejected(_)
             | EventKind::Cancelled { .. }
@@ -448,6 +609,20 @@ pub fn evolve(state: State, event: &Event) -> State {
         ) => {}
     }
     State::Submitted(request)
+}
+
+/// What people approved was tried and failed. What they would say to another try is theirs to say; the policy's own
+/// approval stands.
+fn send_round_again(request: &mut Request, at: Timestamp) {
+    request.round = Round { number: request.round.number.saturating_add(1), since: at };
+    request.approvals.clear();
+    request.break_glass = None;
+    request.phase = match request.submission.tier {
+        ApprovalTier::AutoApprove => Phase::Approved { since: at },
+        ApprovalTier::ManagerApproval | ApprovalTier::SecurityReview => {
+            Phase::Pending { reminders_sent: 0, escalated: false }
+        }
+    };
 }
 
 #[cfg(test)]

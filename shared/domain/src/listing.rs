@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::id::RequestId;
+use crate::image::RepositoryName;
 use crate::journal::Digest;
 use crate::ports::StoredRequest;
 use crate::request::Status;
@@ -20,7 +21,7 @@ pub const MAX_PAGE: u32 = 100;
 /// Requests a page holds unless asked otherwise.
 pub const DEFAULT_PAGE: u32 = 25;
 
-/// Which requests are wanted. At least one of the three leads to an index; [`ListFilter::index`] says which.
+/// Which requests are wanted. Each part leads to an index by itself; [`ListFilter::index`] says which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ListFilter {
     /// Only of this status.
@@ -29,6 +30,8 @@ pub struct ListFilter {
     pub team: Option<TeamName>,
     /// Only of this requester: e-mail address, in lower case.
     pub requester: Option<String>,
+    /// Only for this image of the catalog, whatever the tag, and whether or not others are to be built on it.
+    pub image: Option<RepositoryName>,
 }
 
 /// The index that answers a filter; what else the filter asks for is filtered from what the index returns.
@@ -36,6 +39,8 @@ pub struct ListFilter {
 pub enum Index<'a> {
     /// By requester: the narrowest.
     Requester(&'a str),
+    /// By image of the catalog.
+    Image(&'a RepositoryName),
     /// By team.
     Team(&'a TeamName),
     /// By status.
@@ -46,13 +51,16 @@ impl ListFilter {
     /// The narrowest index; `None` if the filter is empty.
     #[must_use]
     pub fn index(&self) -> Option<Index<'_>> {
-        match (&self.requester, &self.team, self.status) {
-            (Some(requester), _, _) => Some(Index::Requester(requester)),
+        match (&self.requester, &self.image, &self.team, self.status) {
+            (Some(requester), _, _, _) => Some(Index::Requester(requester)),
+            // A repository is added once: there are about as many requests for an image as teams want it under names
+            // of their own.
+            (None, Some(image), _, _) => Some(Index::Image(image)),
             // Few requests are open at a time, however many a team has made.
-            (None, Some(_), Some(status)) if status.is_open() => Some(Index::Status(status)),
-            (None, Some(team), _) => Some(Index::Team(team)),
-            (None, None, Some(status)) => Some(Index::Status(status)),
-            (None, None, None) => None,
+            (None, None, Some(_), Some(status)) if status.is_open() => Some(Index::Status(status)),
+            (None, None, Some(team), _) => Some(Index::Team(team)),
+            (None, None, None, Some(status)) => Some(Index::Status(status)),
+            (None, None, None, None) => None,
         }
     }
 
@@ -63,6 +71,7 @@ impl ListFilter {
         self.status.is_none_or(|status| stored.request.status() == status)
             && self.team.as_ref().is_none_or(|team| *team == submission.team)
             && self.requester.as_ref().is_none_or(|requester| *requester == submission.requester.email.to_lowercase())
+            && self.image.as_ref().is_none_or(|image| *image == submission.image.name)
     }
 }
 
@@ -166,7 +175,7 @@ mod tests {
     use super::*;
 
     fn filter(status: Option<Status>, team: Option<&str>) -> ListFilter {
-        ListFilter { status, team: team.map(|team| TeamName::new(team).unwrap()), requester: None }
+        ListFilter { status, team: team.map(|team| TeamName::new(team).unwrap()), requester: None, image: None }
     }
 
     #[test]
@@ -196,11 +205,18 @@ mod tests {
     #[test]
     fn the_narrowest_index_answers() {
         let team = TeamName::new("a").unwrap();
+        let image: RepositoryName = "python".parse().unwrap();
         assert_eq!(filter(None, None).index(), None);
         assert_eq!(filter(None, Some("a")).index(), Some(Index::Team(&team)));
         assert_eq!(filter(Some(Status::Failed), Some("a")).index(), Some(Index::Team(&team)));
         assert_eq!(filter(Some(Status::Pending), Some("a")).index(), Some(Index::Status(Status::Pending)));
         assert_eq!(filter(Some(Status::Failed), None).index(), Some(Index::Status(Status::Failed)));
+        let for_image = |filter: ListFilter| ListFilter { image: Some(image.clone()), ..filter };
+        for filter in [filter(None, None), filter(None, Some("a")), filter(Some(Status::Pending), Some("a"))] {
+            assert_eq!(for_image(filter).index(), Some(Index::Image(&image)));
+        }
+        let own = ListFilter { requester: Some("jane@acme.example".to_owned()), ..filter(None, None) };
+        assert_eq!(for_image(own).index(), Some(Index::Requester("jane@acme.example")));
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl Person {
     /// Deliberately wide: it decides who may *not* approve.
     #[must_use]
     pub fn is_same_human(&self, other: &Self) -> bool {
-        self.subject == other.subject || mailbox(&self.email) == mailbox(&other.email)
+        self.subject == other.subject || same_mailbox(&self.email, &other.email)
     }
 }
 
@@ -31,8 +31,14 @@ impl fmt::Display for Person {
     }
 }
 
+/// Whether both addresses reach the same human, in the wide sense of [`Person::is_same_human`].
+#[must_use]
+pub fn same_mailbox(one: &str, other: &str) -> bool {
+    mailbox(one) == mailbox(other)
+}
+
 /// The address in lower case without the `+tag` of its local part.
-fn mailbox(email: &str) -> String {
+pub(crate) fn mailbox(email: &str) -> String {
     let lower = email.trim().to_lowercase();
     match lower.split_once('@') {
         Some((local, domain)) => {
@@ -50,6 +56,16 @@ pub struct Principal {
     pub person: Person,
     /// Groups by name, as the token's `groups` claim lists them.
     pub groups: BTreeSet<String>,
+}
+
+impl Principal {
+    /// Somebody of whom only the e-mail address is known: who follows a signed link, or an absent approver. No group
+    /// is vouched for.
+    #[must_use]
+    pub fn by_address(email: &str) -> Self {
+        let person = Person { subject: format!("mailto:{}", email.to_lowercase()), email: email.to_owned() };
+        Self { person, groups: BTreeSet::new() }
+    }
 }
 
 #[cfg(test)]

@@ -225,11 +225,12 @@ pub enum NotificationClaim {
 
 /// Sees to it that a message of an event through a channel is sent once.
 pub trait ClaimNotification {
-    /// Takes the right to send until `lease_until`.
+    /// Takes the right to send until `lease_until`. `channel` names the message among those of its event: at most
+    /// 1024 bytes, and the same whenever the event comes.
     fn claim_notification(
         &self,
         event: EventId,
-        channel: &'static str,
+        channel: &str,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> impl Future<Output = Result<NotificationClaim, PortError>> + Send;
@@ -238,7 +239,7 @@ pub trait ClaimNotification {
     fn release_notification(
         &self,
         event: EventId,
-        channel: &'static str,
+        channel: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
@@ -246,7 +247,7 @@ pub trait ClaimNotification {
     fn finish_notification(
         &self,
         event: EventId,
-        channel: &'static str,
+        channel: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }

@@ -66,6 +66,8 @@ problem_types! {
     OwnRequest = ("own-request", 403, "It is your own request"),
     /// The caller is not among those who may decide.
     NotAnApprover = ("not-an-approver", 403, "You may not decide this request"),
+    /// The caller is not among those who may approve alone in an emergency.
+    MayNotBreakGlass = ("may-not-break-glass", 403, "You may not break the glass"),
     /// The tier does not take decisions from this channel.
     ChannelNotAllowed = ("channel-not-allowed", 403, "Not through this channel"),
     /// Only the requester may do this.
@@ -84,7 +86,11 @@ problem_types! {
     DuplicateImage = ("duplicate-image", 409, "The organisation has it already"),
     /// Somebody was faster; `detail` says who decided.
     AlreadyDecided = ("already-decided", 409, "It has been decided already"),
-    /// The caller has approved the request before and an approver counts once.
+    /// What the caller has seen, by its `digest`, is not what would be decided: read the request again.
+    ContentChanged = ("content-changed", 409, "The request has changed since you saw it"),
+    /// Enough approvers of the caller's kind have said yes; `detail` says whose approval is missing.
+    ApprovalNotNeeded = ("approval-not-needed", 409, "Your approval is not needed any more"),
+    /// The caller has approved the request before, or a delegate has for them, and an approver counts once.
     ApprovedByYouAlready = ("approved-by-you-already", 409, "You have approved it already"),
     /// The request's status does not allow this.
     WrongStatus = ("wrong-status", 409, "The request's status does not allow this"),

@@ -10,10 +10,11 @@ use crate::environment::Environment;
 use crate::id::RequestId;
 use crate::image::{ImageReference, RepositoryName};
 use crate::journal::Digest;
-use crate::person::Person;
-use crate::policy::{ApprovalTier, Denied, Policy, RequiredField, Subject};
+use crate::link::Link;
+use crate::person::{Person, same_mailbox};
+use crate::policy::{ApprovalTier, Capacity, Denied, Matter, Policy, RequiredField, ReviewTier, Subject};
 use crate::text::{Comment, Justification, RiskAssessment, TeamName};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// How long an approved request may wait for the provisioner before the steward publishes its approval once more.
 pub const REDELIVER_AFTER: Duration = Duration::from_mins(15);
@@ -120,15 +121,35 @@ pub struct Submission {
     pub policy_version: String,
     /// The policy's rule that fired.
     pub policy_rule: String,
-    /// When people have to be reminded, ascending; empty for auto-approve.
-    #[serde(default)]
-    pub reminders: Vec<Timestamp>,
-    /// When a decision is due; `None` for auto-approve.
+    /// By when people have to decide; `None` for auto-approve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sla_at: Option<Timestamp>,
-    /// When it ends undecided; `None` for auto-approve.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
+    pub terms: Option<Terms>,
+}
+
+/// By when people have to decide, all counted from the start of a [`Round`]. Fixed at submission: a policy that
+/// changes later moves nobody's deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Terms {
+    /// When approvers are reminded, ascending, before `sla`.
+    pub reminders: Vec<Span>,
+    /// When a decision is due.
+    pub sla: Span,
+    /// When it ends undecided; later than `sla`.
+    pub expires_after: Span,
+    /// How long a signed link can be used, counted from the event that it was sent with.
+    pub links_valid_for: Span,
+}
+
+impl From<&ReviewTier> for Terms {
+    fn from(tier: &ReviewTier) -> Self {
+        Self {
+            reminders: tier.reminders.clone(),
+            sla: tier.sla,
+            expires_after: tier.expires_after,
+            links_valid_for: tier.links_valid_for,
+        }
+    }
 }
 
 impl Submission {
@@ -166,13 +187,7 @@ impl Submission {
             tier: verdict.tier,
             policy_version: policy.version.clone(),
             policy_rule: verdict.rule.to_owned(),
-            reminders: review
-                .into_iter()
-                .flat_map(|tier| &tier.reminders)
-                .map(|after| now.plus(after.duration()))
-                .collect(),
-            sla_at: review.map(|tier| now.plus(tier.sla.duration())),
-            expires_at: review.map(|tier| now.plus(tier.expires_after.duration())),
+            terms: review.map(Terms::from),
             requester: draft.requester,
             image: draft.image,
             custom_name: draft.custom_name,
@@ -189,12 +204,6 @@ impl Submission {
     pub fn repository_name(&self) -> &RepositoryName {
         self.custom_name.as_ref().unwrap_or(&self.image.name)
     }
-
-    /// SHA-256 over the canonical JSON of everything in it: what a decision binds to.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        Digest::of_json(self)
-    }
 }
 
 /// Somebody's decision.
@@ -203,6 +212,11 @@ impl Submission {
 pub struct Decision {
     /// Who decided.
     pub approver: Person,
+    /// The absent approver for whom: e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    /// Which of the policy's approvers they were, or stood in for.
+    pub capacities: Vec<Capacity>,
     /// When.
     pub at: Timestamp,
     /// What they said.
@@ -210,6 +224,20 @@ pub struct Decision {
     pub comment: Option<Comment>,
     /// Through which door.
     pub channel: Channel,
+}
+
+impl Decision {
+    /// Whether one human stands behind both, by themselves or through a delegate.
+    #[must_use]
+    pub fn shares_a_human_with(&self, other: &Self) -> bool {
+        let absent = |decision: &Self, email: &str| {
+            decision.on_behalf_of.as_deref().is_some_and(|absent| same_mailbox(absent, email))
+        };
+        self.approver.is_same_human(&other.approver)
+            || absent(self, &other.approver.email)
+            || absent(other, &self.approver.email)
+            || other.on_behalf_of.as_deref().is_some_and(|email| absent(self, email))
+    }
 }
 
 /// The provisioner's exclusive right to work on a request for a while.
@@ -302,7 +330,7 @@ impl FailureKind {
 pub enum Phase {
     /// Waits for approvers.
     Pending {
-        /// How many of the submission's reminders have gone out.
+        /// How many of the round's reminders have gone out.
         reminders_sent: usize,
         /// Whether the second line has been asked.
         escalated: bool,
@@ -417,15 +445,31 @@ impl Status {
     }
 }
 
+/// Once round through the decision. A request that people decide and that is sent round again after a failure starts
+/// the next one: it needs to be approved anew, and links to the one before are void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Round {
+    /// 1 from submission.
+    pub number: u32,
+    /// When it began.
+    pub since: Timestamp,
+}
+
 /// A submitted request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     /// What was asked.
     pub submission: Submission,
-    /// Who said yes so far, in order; each human once.
+    /// Which time round.
+    pub round: Round,
+    /// Who said yes so far in this round, in order; each human once.
     #[serde(default)]
     pub approvals: Vec<Decision>,
+    /// Who approved alone what needs more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<Decision>,
     /// How far it has come.
     pub phase: Phase,
 }
@@ -452,8 +496,57 @@ impl Request {
     pub const fn is_escalated(&self) -> bool {
         match &self.phase {
             Phase::Pending { escalated, .. } => *escalated,
-            _ => false,
+            Phase::Approved { .. }
+            | Phase::Provisioning { .. }
+            | Phase::Provisioned { .. }
+            | Phase::Available { .. }
+            | Phase::Rejected { .. }
+            | Phase::Cancelled { .. }
+            | Phase::Expired { .. }
+            | Phase::Failed { .. } => false,
         }
+    }
+
+    /// What says whose decision it is.
+    #[must_use]
+    pub const fn matter(&self) -> Matter<'_> {
+        Matter { tier: self.submission.tier, team: &self.submission.team, escalated: self.is_escalated() }
+    }
+
+    /// SHA-256 over the canonical JSON of what was asked and of the round: what a decision binds to.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(&(&self.submission, self.round.number))
+    }
+
+    /// When approvers have to be reminded, ascending.
+    pub fn reminders_at(&self) -> impl Iterator<Item = Timestamp> {
+        self.submission.terms.iter().flat_map(|terms| &terms.reminders).map(|after| self.after(*after))
+    }
+
+    /// When a decision is due; `None` for auto-approve.
+    #[must_use]
+    pub fn sla_at(&self) -> Option<Timestamp> {
+        self.submission.terms.as_ref().map(|terms| self.after(terms.sla))
+    }
+
+    /// When it ends undecided; `None` for auto-approve.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.submission.terms.as_ref().map(|terms| self.after(terms.expires_after))
+    }
+
+    /// What a signed link for `approver` says that is sent with an event of `since`; `None` once it is decided. It ends
+    /// when the tier says, and with the request at the latest.
+    #[must_use]
+    pub fn link_for(&self, approver: &str, since: Timestamp) -> Option<Link> {
+        let terms = self.submission.terms.as_ref().filter(|_| self.status() == Status::Pending)?;
+        let expires = since.plus(terms.links_valid_for.duration()).min(self.after(terms.expires_after));
+        Some(Link { request: self.submission.id, approver: approver.to_owned(), digest: self.digest(), expires })
+    }
+
+    fn after(&self, span: Span) -> Timestamp {
+        self.round.since.plus(span.duration())
     }
 
     /// The repository it led to, if it got that far.
@@ -461,7 +554,13 @@ impl Request {
     pub const fn repository(&self) -> Option<&ProvisionedRepository> {
         match &self.phase {
             Phase::Provisioned { repository } | Phase::Available { repository, .. } => Some(repository),
-            _ => None,
+            Phase::Pending { .. }
+            | Phase::Approved { .. }
+            | Phase::Provisioning { .. }
+            | Phase::Rejected { .. }
+            | Phase::Cancelled { .. }
+            | Phase::Expired { .. }
+            | Phase::Failed { .. } => None,
         }
     }
 
@@ -480,9 +579,9 @@ impl Request {
     pub fn due_at(&self) -> Option<Timestamp> {
         match &self.phase {
             Phase::Pending { reminders_sent, escalated } => {
-                let reminder = self.submission.reminders.get(*reminders_sent).copied();
-                let sla = self.submission.sla_at.filter(|_| !escalated);
-                [reminder, sla, self.submission.expires_at].into_iter().flatten().min()
+                let reminder = self.reminders_at().nth(*reminders_sent);
+                let sla = self.sla_at().filter(|_| !escalated);
+                [reminder, sla, self.expires_at()].into_iter().flatten().min()
             }
             Phase::Approved { since } => Some(since.plus(REDELIVER_AFTER)),
             Phase::Provisioning { lease } => Some(lease.until),

@@ -9,6 +9,8 @@ fn chain() -> Vec<Record> {
     let events = [
         EventKind::Submitted(Box::new(submission.clone())),
         EventKind::Approved(Approval::ByPerson(Decision {
+            on_behalf_of: None,
+            capacities: Vec::new(),
             approver: person("dana@acme.example"),
             at: at(60),
             comment: Some(Comment::new("fine").unwrap()),

@@ -20,6 +20,10 @@ fn admin() -> Principal {
     principal("alex@acme.example", &["cgr-request-admins"])
 }
 
+fn commander() -> Principal {
+    principal("ines@acme.example", &["incident-commanders"])
+}
+
 fn lease(id: &str, until: i64) -> Lease {
     Lease { id: id.into(), until: at(until) }
 }
@@ -32,12 +36,16 @@ fn failure() -> Failure {
     Failure { kind: FailureKind::ChainguardUnavailable, message: "no answer".into(), remedy: "retry".into() }
 }
 
+fn voice(by: Principal, channel: Channel, comment: Option<&str>) -> Voice {
+    Voice { by, comment: comment.map(|text| Comment::new(text).unwrap()), channel, seen: None }
+}
+
 fn approve(by: Principal) -> Command {
-    Command::Approve { by, comment: Some(Comment::new("ok").unwrap()), channel: Channel::Api }
+    Command::Decide { answer: DecisionKind::Approved, voice: voice(by, Channel::Api, Some("ok")) }
 }
 
 fn reject(by: Principal) -> Command {
-    Command::Reject { by, reason: Some(Comment::new("no").unwrap()), channel: Channel::Api }
+    Command::Decide { answer: DecisionKind::Rejected, voice: voice(by, Channel::Api, Some("no")) }
 }
 
 /// Every command in a form that succeeds where its status allows it at `now`.
@@ -46,6 +54,7 @@ fn commands(now: i64) -> Vec<(&'static str, Command)> {
         ("Submit", Command::Submit(Box::new(submission(Environment::Production)))),
         ("Approve", approve(lead())),
         ("Reject", reject(lead())),
+        ("BreakGlass", Command::BreakGlass(voice(commander(), Channel::Api, Some("outage")))),
         ("Cancel", Command::Cancel { by: requester(), channel: Channel::Api }),
         ("Remind", Command::Remind),
         ("Escalate", Command::Escalate),
@@ -95,7 +104,7 @@ fn states() -> Vec<(&'static str, State)> {
     ]
 }
 
-/// The table of the design, with everything that is not in it refused: 10 states by 12 commands, long after every
+/// The table of the design, with everything that is not in it refused: 10 states by 13 commands, long after every
 /// deadline and lease has passed.
 #[test]
 fn the_transition_table_is_exactly_the_designs() {
@@ -112,7 +121,8 @@ fn the_transition_table_is_exactly_the_designs() {
         ("provisioning", "Complete", "provisioned"),
         ("provisioning", "Fail", "failed"),
         ("provisioned", "ConfirmAvailable", "available"),
-        ("failed", "Retry", "approved"),
+        ("pending", "BreakGlass", "approved"),
+        ("failed", "Retry", "pending"),
     ];
     let now = 30 * 86_400;
     for (status, state) in states() {
@@ -190,13 +200,13 @@ fn an_approver_removed_from_the_policy_may_not_decide_any_more() {
 
 #[test]
 fn a_rejection_needs_a_reason() {
-    let silent = Command::Reject { by: lead(), reason: None, channel: Channel::Api };
+    let silent = Command::Decide { answer: DecisionKind::Rejected, voice: voice(lead(), Channel::Api, None) };
     assert_eq!(run(request_in("pending"), silent, 10).unwrap_err(), Rejection::ReasonMissing);
 }
 
 #[test]
 fn a_quorum_needs_different_humans() {
-    let two = crate::policy::DEFAULT_POLICY.replacen("approvals: 1", "approvals: 2", 1);
+    let two = crate::policy::DEFAULT_POLICY.replacen("count: 1", "count: 2", 1);
     let policy = Policy::from_yaml(&two).unwrap();
     let context = Context { now: at(10), policy: &policy };
     let step = |state: State, by: Principal| {
@@ -275,8 +285,225 @@ fn a_request_is_due_exactly_while_it_is_open() {
     }
 }
 
+/// The default policy with parts of its text replaced.
+fn policy_with(changes: &[(&str, &str)]) -> Policy {
+    let mut text = crate::policy::DEFAULT_POLICY.to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    Policy::from_yaml(&text).unwrap()
+}
+
+fn under(policy: &Policy, state: State, command: Command, now: i64) -> Result<State, Rejection> {
+    let events = decide(&state, command, &Context { now: at(now), policy })?;
+    Ok(events.iter().fold(state, evolve))
+}
+
+fn request(state: &State) -> &Request {
+    let State::Submitted(request) = state else { panic!("absent") };
+    request
+}
+
+const LEADS: &str = r#"      - { count: 1, groups: ["{team}-leads"] }"#;
+const LEAD_AND_SECURITY: &str =
+    "      - { count: 1, groups: [\"{team}-leads\"] }\n      - { count: 1, groups: [security-reviewers] }";
+
+#[test]
+fn one_of_each_group_has_to_approve_and_nobody_counts_for_two() {
+    let policy = policy_with(&[(LEADS, LEAD_AND_SECURITY)]);
+    let both = principal("dana@acme.example", &["data-engineering-leads", "security-reviewers"]);
+    let lead = principal("dmitri@acme.example", &["data-engineering-leads"]);
+    let second_lead = principal("dora@acme.example", &["data-engineering-leads"]);
+    let reviewer = principal("sasha@acme.example", &["security-reviewers"]);
+    let one = under(&policy, request_in("pending"), approve(both), 10).unwrap();
+    assert_eq!(request(&one).status(), Status::Pending);
+    let done = under(&policy, one.clone(), approve(reviewer.clone()), 20).unwrap();
+    assert_eq!(request(&done).status(), Status::Approved);
+    let done = under(&policy, one, approve(lead.clone()), 20).unwrap();
+    assert_eq!(request(&done).status(), Status::Approved);
+    let led = under(&policy, request_in("pending"), approve(lead), 10).unwrap();
+    let error = under(&policy, led.clone(), approve(second_lead.clone()), 20).unwrap_err();
+    assert_eq!(error, Rejection::ApprovalNotNeeded { waits_for: vec!["security-reviewers".into()] });
+    // Whose approval is not needed may still say no.
+    let rejected = under(&policy, led, reject(second_lead), 20).unwrap();
+    assert_eq!(request(&rejected).status(), Status::Rejected);
+}
+
+#[test]
+fn an_approval_stops_counting_with_its_approvers_removal_from_the_policy() {
+    let changes = [(LEADS, "      - { count: 2, groups: [\"{team}-leads\"] }")];
+    let policy = policy_with(&changes);
+    let by_link = Principal::by_address("dana@acme.example");
+    let one = under(&policy, request_in("pending"), approve(by_link), 10).unwrap();
+    let narrowed = policy_with(&[
+        changes[0],
+        ("members: [dana@acme.example, dmitri@acme.example]", "members: [dmitri@acme.example]"),
+    ]);
+    let second = principal("dmitri@acme.example", &["data-engineering-leads"]);
+    let still_pending = under(&narrowed, one.clone(), approve(second.clone()), 20).unwrap();
+    assert_eq!(request(&still_pending).status(), Status::Pending);
+    let approved = under(&policy, one, approve(second), 20).unwrap();
+    assert_eq!(request(&approved).status(), Status::Approved);
+}
+
+const DELEGATION: (&str, &str) = (
+    "delegations: []",
+    "delegations:\n  - { approver: dana@acme.example, delegate: pia@acme.example, from: 2023-11-14T00:00:00Z, until: 2023-11-15T00:00:00Z }",
+);
+
+#[test]
+fn a_delegate_decides_while_the_approver_is_away_and_the_record_names_both() {
+    let policy = policy_with(&[DELEGATION]);
+    let delegate = Principal::by_address("Pia@acme.example");
+    let state = under(&policy, request_in("pending"), approve(delegate.clone()), 10).unwrap();
+    let given = &request(&state).approvals[0];
+    assert_eq!(given.approver.email, "Pia@acme.example");
+    assert_eq!(given.on_behalf_of.as_deref(), Some("dana@acme.example"));
+    let kind = EventKind::Approved(Approval::ByPerson(given.clone()));
+    let (record, _) = journal::Head::START.append(&request(&state).submission, &Event { at: at(10), kind });
+    assert_eq!(record.approver.as_deref(), Some("Pia@acme.example"));
+    assert_eq!(record.on_behalf_of.as_deref(), Some("dana@acme.example"));
+    let after = 2 * 86_400;
+    let error = under(&policy, request_in("pending"), approve(delegate), after).unwrap_err();
+    assert!(matches!(error, Rejection::NotAnApprover { .. }));
+}
+
+#[test]
+fn a_delegate_and_whom_they_stand_in_for_count_once() {
+    let policy = policy_with(&[DELEGATION, (LEADS, "      - { count: 2, groups: [\"{team}-leads\"] }")]);
+    let delegate = Principal::by_address("pia@acme.example");
+    let one = under(&policy, request_in("pending"), approve(delegate.clone()), 10).unwrap();
+    assert_eq!(
+        under(&policy, one, approve(lead()), 20).unwrap_err(),
+        Rejection::ApprovedByDelegateAlready { by: delegate.person.clone() }
+    );
+    let one = under(&policy, request_in("pending"), approve(lead()), 10).unwrap();
+    assert_eq!(
+        under(&policy, one, approve(delegate), 20).unwrap_err(),
+        Rejection::ApprovedByDelegateAlready { by: lead().person }
+    );
+}
+
+#[test]
+fn nobody_decides_their_own_request_through_a_delegate_or_as_one() {
+    // Jane, who asks, is a lead herself and away: her delegate may not decide for her.
+    let away = DELEGATION.1.replace("approver: dana@", "approver: Jane+lead@");
+    let members = ("members: [dana@acme.example,", "members: [Jane+lead@acme.example,");
+    let policy = policy_with(&[(DELEGATION.0, &away), members]);
+    let error = under(&policy, request_in("pending"), approve(Principal::by_address("pia@acme.example")), 10);
+    assert!(matches!(error.unwrap_err(), Rejection::NotAnApprover { .. }));
+    // Jane stands in for Dana.
+    let for_jane = DELEGATION.1.replace("delegate: pia@", "delegate: JANE@");
+    let policy = policy_with(&[(DELEGATION.0, &for_jane)]);
+    let own = Principal::by_address("JANE@acme.example");
+    assert_eq!(under(&policy, request_in("pending"), approve(own), 10).unwrap_err(), Rejection::OwnRequest);
+}
+
+fn break_glass_by(by: Principal, channel: Channel, comment: Option<&str>) -> Command {
+    Command::BreakGlass(voice(by, channel, comment))
+}
+
+#[test]
+fn breaking_the_glass_approves_alone_loudly_and_with_a_reason() {
+    let policy = policy_with(&[(LEADS, LEAD_AND_SECURITY)]);
+    let command = break_glass_by(commander(), Channel::Api, Some("outage"));
+    let state = request_in("pending");
+    let events = decide(&state, command, &Context { now: at(10), policy: &policy }).unwrap();
+    let types: Vec<&str> = events.iter().map(|event| event.kind.event_type().as_str()).collect();
+    assert_eq!(types, ["image.request.break-glass-used", "image.request.approved"]);
+    let after = events.iter().fold(state, evolve);
+    assert_eq!(request(&after).status(), Status::Approved);
+    assert_eq!(request(&after).break_glass, Some(request(&after).approvals[0].clone()));
+}
+
+#[test]
+fn the_glass_is_not_broken_by_others_for_oneself_by_link_or_without_a_reason() {
+    let policy = policy();
+    let refused = |command, status: &str| under(&policy, request_in(status), command, 10).unwrap_err();
+    let by = |by, channel, comment| break_glass_by(by, channel, comment);
+    assert_eq!(refused(by(lead(), Channel::Api, Some("x")), "pending"), Rejection::MayNotBreakGlass);
+    assert_eq!(refused(by(commander(), Channel::Api, None), "pending"), Rejection::ReasonMissing);
+    for channel in [Channel::Link, Channel::Slack] {
+        let error = refused(by(commander(), channel, Some("x")), "pending");
+        assert!(matches!(error, Rejection::ChannelNotAllowed { .. }));
+    }
+    for email in ["jane@acme.example", "JANE@acme.example", "jane+ic@acme.example"] {
+        let own = principal(email, &["incident-commanders"]);
+        assert_eq!(refused(by(own, Channel::Api, Some("x")), "pending"), Rejection::OwnRequest);
+    }
+    let error = refused(by(commander(), Channel::Api, Some("x")), "approved");
+    assert!(matches!(error, Rejection::AlreadyDecided { .. }));
+}
+
+#[test]
+fn a_decision_binds_to_what_was_seen() {
+    let state = request_in("pending");
+    let with = |seen| Command::Decide {
+        answer: DecisionKind::Approved,
+        voice: Voice { seen: Some(seen), ..voice(lead(), Channel::Link, None) },
+    };
+    let digest = request(&state).digest();
+    assert!(run(state.clone(), with(digest), 10).is_ok());
+    assert_eq!(run(state, with(Digest::of(b"something else")), 10).unwrap_err(), Rejection::ContentChanged);
+}
+
+#[test]
+fn what_is_sent_round_again_needs_to_be_approved_again() {
+    let policy = policy();
+    let failed = request_in("failed");
+    let later = 40 * 86_400;
+    let retried = run(failed.clone(), Command::Retry { by: admin(), channel: Channel::Api }, later).unwrap();
+    let again = request(&retried);
+    assert_eq!((again.status(), again.approvals.len(), again.round.number), (Status::Pending, 0, 2));
+    assert_ne!(again.digest(), request(&failed).digest(), "links to the round before are void");
+    assert_eq!(again.sla_at(), Some(at(later + 86_400)), "deadlines start anew");
+    assert_eq!(due_command(again, &Context { now: at(later + 10), policy: &policy }), None);
+    let seen = Some(request(&failed).digest());
+    let old_link =
+        Command::Decide { answer: DecisionKind::Approved, voice: Voice { seen, ..voice(lead(), Channel::Link, None) } };
+    assert_eq!(run(retried.clone(), old_link, later + 10).unwrap_err(), Rejection::ContentChanged);
+    let approved = run(retried, approve(lead()), later + 10).unwrap();
+    assert_eq!(request(&approved).status(), Status::Approved);
+}
+
+#[test]
+fn what_the_policy_approved_is_sent_round_again_without_asking_anybody() {
+    let submit = Command::Submit(Box::new(submission(Environment::Dev)));
+    let steps = [
+        submit,
+        Command::Claim { lease: lease("l1", 100) },
+        Command::Fail { lease_id: "l1".into(), failure: failure() },
+        Command::Retry { by: admin(), channel: Channel::Api },
+    ];
+    let state = steps.into_iter().fold(State::Absent, |state, command| run(state, command, 10).unwrap());
+    assert_eq!(request(&state).status(), Status::Approved);
+}
+
+#[test]
+fn a_link_works_once_and_with_a_token_one_may_think_again() {
+    let policy = policy_with(&[(LEADS, "      - { count: 2, groups: [\"{team}-leads\"] }")]);
+    let by_link = |answer| Command::Decide { answer, voice: voice(lead(), Channel::Link, Some("no")) };
+    let one = under(&policy, request_in("pending"), by_link(DecisionKind::Approved), 10).unwrap();
+    for answer in [DecisionKind::Approved, DecisionKind::Rejected] {
+        assert_eq!(under(&policy, one.clone(), by_link(answer), 20).unwrap_err(), Rejection::ApprovedByYouAlready);
+    }
+    let rejected = under(&policy, one, reject(lead()), 20).unwrap();
+    assert_eq!(request(&rejected).status(), Status::Rejected);
+}
+
+#[test]
+fn a_link_ends_with_its_lifetime_with_the_request_or_with_the_decision() {
+    let state = request_in("pending");
+    let link = request(&state).link_for("dana@acme.example", at(3600)).unwrap();
+    assert_eq!(link.expires, at(3600 + 7 * 86_400));
+    let late = request(&state).link_for("dana@acme.example", at(13 * 86_400)).unwrap();
+    assert_eq!(Some(late.expires), request(&state).expires_at());
+    assert_eq!(request(&request_in("approved")).link_for("dana@acme.example", at(0)), None);
+}
+
 fn any_command() -> impl Strategy<Value = (Command, i64)> {
-    (0..12_usize, prop_oneof![0..200_i64, 0..40 * 86_400_i64])
+    (0..13_usize, prop_oneof![0..200_i64, 0..40 * 86_400_i64])
         .prop_map(|(index, now)| (commands(now)[index].1.clone(), now))
 }
 

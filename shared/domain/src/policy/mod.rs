@@ -4,21 +4,35 @@
 //! decide who should not. [`Policy::tier_of`] applies it; nothing in here looks anything up, so a failing
 //! look-up can never approve.
 
+mod approvers;
+mod explain;
 mod file;
+mod quorum;
+mod rules;
+mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::rules::{DenyRule, Rule};
 use crate::catalog::CatalogTier;
 use crate::environment::Environment;
 use crate::image::ImageReference;
-use crate::person::Principal;
+use crate::person::{Person, Principal};
 use crate::request::Channel;
 use crate::text::TeamName;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
+
+pub use approvers::{Addressee, Approver, ApproverKind, ApproverSet, Capacity, Delegation, Group, Standing, Voucher};
+pub use explain::{
+    Absence, Decider, ExplainedCondition, ExplainedRequirement, ExplainedReview, ExplainedRule, Explanation, KnownPerson,
+    Outcome, Trial,
+};
+pub use file::{PolicyError, PolicyProblem};
+pub use quorum::{Quorum, QuorumPart};
 
 /// The policy that is compiled in.
 pub const DEFAULT_POLICY: &str = include_str!("../../../../infra/policy.yaml");
@@ -79,38 +93,10 @@ pub struct Policy {
     manager_approval: ReviewTier,
     security_review: ReviewTier,
     administrators: ApproverSet,
-    contacts: BTreeMap<String, Vec<String>>,
-    fallback_contacts: Vec<String>,
-}
-
-#[derive(Clone, Debug)]
-struct DenyRule {
-    name: String,
-    when: Condition,
-    reason: String,
-}
-
-#[derive(Clone, Debug)]
-struct Rule {
-    name: String,
-    when: Condition,
-    tier: ApprovalTier,
-}
-
-/// What a rule looks at. Every list that is given must contain the request's value; none given matches all.
-#[derive(Clone, Debug, Default)]
-struct Condition {
-    catalog_tier: Option<Vec<CatalogTier>>,
-    environment: Option<Vec<Environment>>,
-    team: Option<Vec<TeamName>>,
-    image: Option<Vec<ImagePattern>>,
-}
-
-/// `name`, `*` standing for any characters; as `base-image/name` it matches only images that others are to be built on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct ImagePattern {
-    only_base_images: bool,
-    name: String,
+    break_glass: Option<BreakGlass>,
+    groups: BTreeMap<String, Group>,
+    delegations: Vec<Delegation>,
+    fallback_mailboxes: Vec<String>,
 }
 
 /// The tier that needs nobody.
@@ -121,7 +107,7 @@ pub struct AutoApproveTier {
 }
 
 /// So many requests per window and person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RateLimit {
     /// The most in one window.
     pub requests: NonZeroU32,
@@ -134,10 +120,8 @@ pub struct RateLimit {
 pub struct ReviewTier {
     /// Fields that must be filled in.
     pub requires: Vec<RequiredField>,
-    /// How many different approvers have to say yes.
-    pub approvals: NonZeroU32,
-    /// Who may decide.
-    pub approvers: ApproverSet,
+    /// Whose approvals are needed: all of these, each by different people. Never empty.
+    pub approvals: Vec<Requirement>,
     /// When a decision is due, from submission.
     pub sla: Span,
     /// When approvers are reminded, from submission, ascending, before the SLA.
@@ -146,37 +130,45 @@ pub struct ReviewTier {
     pub escalate_to: Option<ApproverSet>,
     /// When an undecided request ends, from submission.
     pub expires_after: Span,
+    /// How long a signed link can be used.
+    pub links_valid_for: Span,
     /// Through which channels a decision may come.
     pub channels: Vec<Channel>,
 }
 
-/// People and groups, never empty. `{team}` in a group's name stands for the request's team.
+/// So many approvals of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApproverSet {
-    people: Vec<String>,
-    groups: Vec<String>,
+pub struct Requirement {
+    /// How many different people have to say yes.
+    pub count: NonZeroU32,
+    /// Who may.
+    pub approvers: ApproverSet,
 }
 
-/// Somebody who may decide: as told to requesters and used for mail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Approver {
-    /// Whether `name` is a person or a group.
-    pub kind: ApproverKind,
-    /// An e-mail address, or a group's name.
-    pub name: String,
-    /// E-mail addresses that reach them.
-    pub contacts: Vec<String>,
+impl Requirement {
+    fn count(&self) -> usize {
+        usize::try_from(self.count.get()).unwrap_or(usize::MAX)
+    }
 }
 
-/// What an [`Approver`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ApproverKind {
-    /// One person, by e-mail address.
-    Person,
-    /// Everybody whose token carries the group.
-    Group,
+/// Who may approve alone what needs more, in an emergency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreakGlass {
+    /// Who may.
+    pub approvers: ApproverSet,
+    /// Who is told, besides the approvers who were passed over.
+    pub tell: ApproverSet,
+}
+
+/// What says whose decision it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Matter<'a> {
+    /// How it is decided.
+    pub tier: ApprovalTier,
+    /// The team it is for.
+    pub team: &'a TeamName,
+    /// Whether the second line may decide, too.
+    pub escalated: bool,
 }
 
 /// What the rules look at.
@@ -211,14 +203,6 @@ pub struct Denied {
     pub reason: String,
 }
 
-/// Everything that is wrong with a policy file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the policy cannot be used:\n- {}", problems.join("\n- "))]
-pub struct PolicyError {
-    /// One line each.
-    pub problems: Vec<String>,
-}
-
 impl Policy {
     /// Reads and validates a policy file; lists all problems at once.
     pub fn from_yaml(text: &str) -> Result<Self, PolicyError> {
@@ -227,15 +211,7 @@ impl Policy {
 
     /// Finds the tier: deny rules first, then the first rule that matches.
     pub fn tier_of(&self, subject: Subject<'_>) -> Result<Verdict<'_>, Denied> {
-        if let Some(rule) = self.deny.iter().find(|rule| rule.when.matches(subject)) {
-            return Err(Denied { rule: rule.name.clone(), reason: rule.reason.clone() });
-        }
-        let fired = self.rules.iter().find(|rule| rule.when.matches(subject));
-        // Loading insists on a last rule without a condition; should that ever fail, the strictest tier answers.
-        Ok(fired.map_or(Verdict { tier: ApprovalTier::SecurityReview, rule: "no-rule-matched" }, |rule| Verdict {
-            tier: rule.tier,
-            rule: &rule.name,
-        }))
+        self.evaluate(subject).outcome
     }
 
     /// The settings of the tier that needs nobody.
@@ -254,27 +230,54 @@ impl Policy {
         }
     }
 
-    /// Who may decide a request of this tier and team; with `escalated`, the second line as well.
+    /// Who may decide, the second line included once it has been asked.
     #[must_use]
-    pub fn approvers(&self, tier: ApprovalTier, team: &TeamName, escalated: bool) -> Vec<Approver> {
-        self.approver_sets(tier, escalated)
-            .flat_map(|set| set.resolve(team))
-            .map(|(kind, name)| Approver {
-                contacts: match kind {
-                    ApproverKind::Person => vec![name.clone()],
-                    ApproverKind::Group => self.contacts_of(&name).to_vec(),
-                },
-                kind,
-                name,
-            })
-            .collect()
+    pub fn approvers(&self, matter: Matter<'_>) -> Vec<Approver> {
+        self.named(self.approver_sets(matter), matter.team)
     }
 
-    /// Whether `principal` is among those who may decide a request of this tier and team. Says nothing about whose
-    /// request it is.
+    /// In what capacities `principal` may decide a request of `requester`, their own first; empty if they may not.
+    /// Says nothing about whose request it is.
     #[must_use]
-    pub fn may_decide(&self, principal: &Principal, tier: ApprovalTier, team: &TeamName, escalated: bool) -> bool {
-        self.approver_sets(tier, escalated).any(|set| set.contains(principal, team))
+    pub fn standings(
+        &self,
+        principal: &Principal,
+        requester: &Person,
+        matter: Matter<'_>,
+        now: Timestamp,
+    ) -> Vec<Standing> {
+        let sets: Vec<&ApproverSet> = self.approver_sets(matter).collect();
+        approvers::standings(&sets, principal, requester, matter.team, &self.groups, &self.delegations, now)
+    }
+
+    /// Where the approvers are told of a request, each address once: people with their delegates of that moment, then
+    /// mailboxes that several people read.
+    #[must_use]
+    pub fn addressees(&self, matter: Matter<'_>, now: Timestamp) -> Vec<Addressee> {
+        self.addresses_of(self.approver_sets(matter), matter.team, now)
+    }
+
+    /// Where those are told who have to know that somebody broke the glass: the approvers who were passed over, the
+    /// second line, and whom the policy names.
+    #[must_use]
+    pub fn addressees_of_break_glass(&self, matter: Matter<'_>, now: Timestamp) -> Vec<Addressee> {
+        let passed_over = self.approver_sets(Matter { escalated: true, ..matter });
+        let named = self.break_glass.iter().map(|break_glass| &break_glass.tell);
+        self.addresses_of(passed_over.chain(named), matter.team, now)
+    }
+
+    /// Who may approve alone in an emergency, if the policy foresees it.
+    #[must_use]
+    pub const fn break_glass(&self) -> Option<&BreakGlass> {
+        self.break_glass.as_ref()
+    }
+
+    /// In what capacities `principal` may break the glass; empty if they may not. Nobody stands in for anybody here.
+    #[must_use]
+    pub fn break_glass_capacities(&self, principal: &Principal, team: &TeamName) -> Vec<Capacity> {
+        self.break_glass
+            .as_ref()
+            .map_or_else(Vec::new, |break_glass| break_glass.approvers.capacities(principal, team, &self.groups))
     }
 
     /// Whether `principal` may send failed requests round again.
@@ -288,102 +291,102 @@ impl Policy {
     pub fn administrator_contacts(&self) -> Vec<String> {
         let mut contacts = self.administrators.people.clone();
         for group in &self.administrators.groups {
-            contacts.extend_from_slice(self.contacts_of(group));
+            contacts.extend(self.contacts_of(group));
         }
         contacts
     }
 
-    fn approver_sets(&self, tier: ApprovalTier, escalated: bool) -> impl Iterator<Item = &ApproverSet> {
-        let review = self.review(tier);
-        let second_line = review.and_then(|tier| tier.escalate_to.as_ref()).filter(|_| escalated);
-        review.map(|tier| &tier.approvers).into_iter().chain(second_line)
+    /// The delegations, in force or not.
+    #[must_use]
+    pub fn delegations(&self) -> &[Delegation] {
+        &self.delegations
     }
 
-    fn contacts_of(&self, group: &str) -> &[String] {
-        self.contacts.get(group).unwrap_or(&self.fallback_contacts)
+    fn approver_sets(&self, matter: Matter<'_>) -> impl Iterator<Item = &ApproverSet> {
+        let review = self.review(matter.tier);
+        let second_line = review.and_then(|tier| tier.escalate_to.as_ref()).filter(|_| matter.escalated);
+        review.into_iter().flat_map(|tier| &tier.approvals).map(|requirement| &requirement.approvers).chain(second_line)
+    }
+
+    /// The people and groups of `sets`, each once.
+    fn named<'a>(&self, sets: impl Iterator<Item = &'a ApproverSet>, team: &TeamName) -> Vec<Approver> {
+        let mut approvers: Vec<Approver> = Vec::new();
+        for (kind, name) in sets.flat_map(|set| set.resolve(team)) {
+            if approvers.iter().any(|known| known.kind == kind && known.name == name) {
+                continue;
+            }
+            let contacts = match kind {
+                ApproverKind::Person => vec![name.clone()],
+                ApproverKind::Group => self.contacts_of(&name),
+            };
+            approvers.push(Approver { kind, name, contacts });
+        }
+        approvers
+    }
+
+    fn addresses_of<'a>(
+        &self,
+        sets: impl Iterator<Item = &'a ApproverSet>,
+        team: &TeamName,
+        now: Timestamp,
+    ) -> Vec<Addressee> {
+        let (mut people, mut mailboxes) = (Vec::new(), Vec::new());
+        for (kind, name) in sets.flat_map(|set| set.resolve(team)) {
+            match (kind, self.groups.get(&name)) {
+                (ApproverKind::Person, _) => people.push(name),
+                (ApproverKind::Group, Some(group)) if !group.is_unreachable() => {
+                    people.extend_from_slice(&group.members);
+                    mailboxes.extend_from_slice(&group.mailboxes);
+                }
+                (ApproverKind::Group, _) => mailboxes.extend_from_slice(&self.fallback_mailboxes),
+            }
+        }
+        let in_force = |delegation: &&Delegation| delegation.is_in_force(now);
+        for delegation in self.delegations.iter().filter(in_force) {
+            if people.iter().any(|person| person.eq_ignore_ascii_case(&delegation.approver)) {
+                people.push(delegation.delegate.clone());
+            }
+        }
+        let people = people.into_iter().map(|address| Addressee { address, is_one_person: true });
+        let mailboxes = mailboxes.into_iter().map(|address| Addressee { address, is_one_person: false });
+        let mut addressees: Vec<Addressee> = Vec::new();
+        for addressee in people.chain(mailboxes) {
+            if !addressees.iter().any(|known| known.address.eq_ignore_ascii_case(&addressee.address)) {
+                addressees.push(addressee);
+            }
+        }
+        addressees
+    }
+
+    fn contacts_of(&self, group: &str) -> Vec<String> {
+        match self.groups.get(group).filter(|group| !group.is_unreachable()) {
+            Some(group) => group.members.iter().chain(&group.mailboxes).cloned().collect(),
+            None => self.fallback_mailboxes.clone(),
+        }
+    }
+}
+
+impl ReviewTier {
+    /// Those of the approvals and the second line.
+    fn approver_sets(&self) -> impl Iterator<Item = &ApproverSet> {
+        self.approvals.iter().map(|requirement| &requirement.approvers).chain(&self.escalate_to)
+    }
+}
+
+impl Group {
+    const fn is_unreachable(&self) -> bool {
+        self.members.is_empty() && self.mailboxes.is_empty()
     }
 }
 
 impl ApproverSet {
-    /// A set, unless it is empty: an empty set would mean either nobody or everybody, and neither is ever meant.
-    #[must_use]
-    pub fn new(people: Vec<String>, groups: Vec<String>) -> Option<Self> {
-        let set = Self { people, groups };
-        (!set.people.is_empty() || !set.groups.is_empty()).then_some(set)
-    }
-
-    fn resolve(&self, team: &TeamName) -> impl Iterator<Item = (ApproverKind, String)> {
-        let people = self.people.iter().map(|person| (ApproverKind::Person, person.clone()));
-        let groups = self.groups.iter().map(|group| (ApproverKind::Group, group.replace("{team}", team.as_str())));
-        people.chain(groups)
-    }
-
-    fn contains(&self, principal: &Principal, team: &TeamName) -> bool {
-        self.resolve(team).any(|(kind, name)| match kind {
-            ApproverKind::Person => name.eq_ignore_ascii_case(&principal.person.email),
-            ApproverKind::Group => principal.groups.contains(&name),
-        })
-    }
-
-    /// For sets whose groups carry no `{team}`, as loading has made sure.
+    /// For sets whose groups carry no `{team}`, as loading has made sure. What the policy lists as a group's members
+    /// is not asked: administration takes a token that carries the group.
     fn contains_without_team(&self, principal: &Principal) -> bool {
         let email = &principal.person.email;
         self.people.iter().any(|person| person.eq_ignore_ascii_case(email))
             || self.groups.iter().any(|group| principal.groups.contains(group))
     }
-}
-
-impl Condition {
-    fn matches(&self, subject: Subject<'_>) -> bool {
-        fn holds<T>(wanted: Option<&Vec<T>>, test: impl Fn(&T) -> bool) -> bool {
-            wanted.is_none_or(|values| values.iter().any(test))
-        }
-        holds(self.catalog_tier.as_ref(), |t| *t == subject.catalog_tier)
-            && holds(self.environment.as_ref(), |e| *e == subject.environment)
-            && holds(self.team.as_ref(), |t| t == subject.team)
-            && holds(self.image.as_ref(), |pattern| pattern.matches(subject))
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.catalog_tier.is_none() && self.environment.is_none() && self.team.is_none() && self.image.is_none()
-    }
-}
-
-impl ImagePattern {
-    fn matches(&self, subject: Subject<'_>) -> bool {
-        (!self.only_base_images || subject.image.base_image) && glob(&self.name, subject.image.name.as_str())
-    }
-}
-
-/// Whether `text` fits `pattern`, in which `*` stands for any number of any characters. Linear in both.
-fn glob(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(rest) = parts.next().and_then(|prefix| text.strip_prefix(prefix)) else {
-        return false;
-    };
-    let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else {
-        return rest.is_empty();
-    };
-    let mut rest = rest;
-    for part in middle {
-        match rest.find(part) {
-            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
-/// Distinct names in order of first appearance.
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), &'a str> {
-    let mut seen = BTreeSet::new();
-    for name in names {
-        if !seen.insert(name) {
-            return Err(name);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
