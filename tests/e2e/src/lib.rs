@@ -62,7 +62,8 @@ impl Client {
     /// Of this address.
     #[must_use]
     pub fn new(base: &str) -> Self {
-        let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+        let http =
+            reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { base: base.to_owned(), http }
     }
 
@@ -192,11 +193,42 @@ impl World {
     }
 }
 
+/// The links to a request in the mails to somebody, oldest first: path and query.
+#[must_use]
+pub fn links(mails: &[Value], id: &str, address: &str) -> Vec<String> {
+    let to_them = mails.iter().filter(|mail| mail["to"].as_array().is_some_and(|to| to.contains(&address.into())));
+    let texts = to_them.filter_map(|mail| mail["text"].as_str());
+    let start = format!("/approval/{id}?");
+    let links =
+        texts.flat_map(|text| text.split_whitespace()).filter_map(|word| word.find(&start).map(|at| &word[at..]));
+    links.map(str::to_owned).collect()
+}
+
+/// The first of [`links`].
+#[must_use]
+pub fn find_link(mails: &[Value], id: &str, address: &str) -> Option<String> {
+    links(mails, id, address).into_iter().next()
+}
+
+/// Waits for the mail that asks somebody to decide a request; returns its link.
+pub async fn link_in(client: &Client, id: &str, address: &str) -> String {
+    until(&format!("{address} gets a link"), || async { find_link(&client.outbox().await, id, address) }).await
+}
+
 /// The default policy without its rate limit, as a file in `folder`.
 #[must_use]
 pub fn policy_without_rate_limit(folder: &Path) -> std::path::PathBuf {
-    let text = DEFAULT_POLICY.replace("    rateLimit: { requests: 20, per: 1h }\n", "    {}\n");
-    assert_ne!(text, DEFAULT_POLICY, "the default policy has a rate limit to lift");
+    policy_with(folder, &[("    rateLimit: { requests: 20, per: 1h }\n", "    {}\n")])
+}
+
+/// The default policy with parts of its text replaced, as a file in `folder`.
+#[must_use]
+pub fn policy_with(folder: &Path, changes: &[(&str, &str)]) -> std::path::PathBuf {
+    let mut text = DEFAULT_POLICY.to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "the default policy has no `{from}`");
+        text = text.replace(from, to);
+    }
     let path = folder.join("policy.yaml");
     std::fs::write(&path, text).unwrap();
     path

@@ -102,7 +102,7 @@ impl List {
     }
 
     fn filter(self) -> anyhow::Result<ListFilter> {
-        let none = ListFilter { status: None, team: None, requester: None };
+        let none = ListFilter { status: None, team: None, requester: None, image: None };
         Ok(match self {
             Self::Pending => ListFilter { status: Some(Status::Pending), ..none },
             Self::Available => ListFilter { status: Some(Status::Available), ..none },

@@ -7,6 +7,7 @@ mod available;
 mod calls;
 mod commits;
 mod figures;
+mod links;
 mod lists;
 mod machine;
 mod memory;
@@ -61,11 +62,13 @@ enum Benchmark {
     Lists,
     /// Memory, idle and loaded
     Memory,
+    /// Verifying a signed link
+    Links,
 }
 
 impl Benchmark {
     /// In the order in which they are printed.
-    const ALL: [Self; 5] = [Self::Submit, Self::Available, Self::Calls, Self::Lists, Self::Memory];
+    const ALL: [Self; 6] = [Self::Submit, Self::Available, Self::Calls, Self::Lists, Self::Memory, Self::Links];
 }
 
 /// A count within bounds.
@@ -109,5 +112,6 @@ async fn measure(benchmark: Benchmark, options: &Options) -> anyhow::Result<()> 
         Benchmark::Calls => calls::run(options.requests).await,
         Benchmark::Lists => lists::run(options.rounds, &options.list_sizes).await,
         Benchmark::Memory => memory::run(options.rounds, options.requests.saturating_mul(MEMORY_FACTOR)).await,
+        Benchmark::Links => links::run(options.rounds),
     }
 }
