@@ -5,6 +5,7 @@
 
 mod bench;
 mod generate;
+mod policy;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,9 @@ enum Task {
     },
     /// Measures the whole system on this machine; `cargo run --profile quick --package xtask -- bench` does it optimised
     Bench(bench::Options),
+    /// Looks at a policy file: is it good, and what does it make of a request
+    #[command(subcommand)]
+    Policy(policy::Task),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -34,5 +38,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Generate { check: false } => generate::write(),
         Task::Generate { check: true } => generate::check(),
         Task::Bench(options) => bench::run(&options),
+        Task::Policy(task) => policy::run(&task),
     }
 }

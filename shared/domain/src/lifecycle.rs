@@ -201,7 +201,7 @@ pub fn decide(state: &State, command: Command, context: &Context<'_>) -> Result<
     };
     let kind = match command {
         Command::Submit(_) => return Err(Rejection::AlreadySubmitted),
-        Command::Decide { answer: DecisionKind::Approved, voice } => approve(request, voice, context)?,
+        Command::Decide { answer: DecisionKind::Approved, voice } => approve(request, &voice, context)?,
         Command::Decide { answer: DecisionKind::Rejected, voice } => reject(request, voice, context)?,
         Command::BreakGlass(voice) => return break_glass(request, voice, context),
         Command::Cancel { by, channel } => cancel(request, by, channel)?,
@@ -243,8 +243,8 @@ fn submit(submission: &Submission, context: &Context<'_>) -> Vec<Event> {
     events
 }
 
-fn approve(request: &Request, voice: Voice, context: &Context<'_>) -> Result<EventKind, Rejection> {
-    let standings = may_decide(request, &voice, context)?;
+fn approve(request: &Request, voice: &Voice, context: &Context<'_>) -> Result<EventKind, Rejection> {
+    let standings = may_decide(request, voice, context)?;
     let quorum = |approvals: &[Decision]| context.policy.quorum(request.matter(), approvals);
     // The tier was fixed at submission, but who has to approve says the policy in force: also whether what was approved
     // before still counts.

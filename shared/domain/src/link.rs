@@ -5,7 +5,6 @@
 //! from it in a single character, in the order of its parameters or in their encoding is refused.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -169,10 +168,7 @@ impl Link {
     /// base64url, so that nothing on the way has a reason to encode it differently.
     fn unsigned(&self, key: &str) -> String {
         let approver = URL_SAFE_NO_PAD.encode(&self.approver);
-        let mut query = format!("approver={approver}&digest={}", self.digest);
-        // Writing to a String cannot fail.
-        let _ = write!(query, "&expires={}&key={key}", self.expires.as_second());
-        query
+        format!("approver={approver}&digest={}&expires={}&key={key}", self.digest, self.expires.as_second())
     }
 }
 

@@ -322,11 +322,11 @@ fn one_of_each_group_has_to_approve_and_nobody_counts_for_two() {
     assert_eq!(request(&done).status(), Status::Approved);
     let done = under(&policy, one, approve(lead.clone()), 20).unwrap();
     assert_eq!(request(&done).status(), Status::Approved);
-    let led = under(&policy, request_in("pending"), approve(lead), 10).unwrap();
-    let error = under(&policy, led.clone(), approve(second_lead.clone()), 20).unwrap_err();
+    let one_given = under(&policy, request_in("pending"), approve(lead), 10).unwrap();
+    let error = under(&policy, one_given.clone(), approve(second_lead.clone()), 20).unwrap_err();
     assert_eq!(error, Rejection::ApprovalNotNeeded { waits_for: vec!["security-reviewers".into()] });
     // Whose approval is not needed may still say no.
-    let rejected = under(&policy, led, reject(second_lead), 20).unwrap();
+    let rejected = under(&policy, one_given, reject(second_lead), 20).unwrap();
     assert_eq!(request(&rejected).status(), Status::Rejected);
 }
 

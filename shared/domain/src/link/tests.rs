@@ -60,8 +60,7 @@ fn the_signature_is_hmac_sha256_of_path_and_parameters() {
     let (signed, signature) = text.rsplit_once("&signature=").unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(format!("k1-{}", "s".repeat(40)).as_bytes()).unwrap();
     mac.update(format!("cgr-request-link-1\n{signed}").as_bytes());
-    let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(signature, expected);
+    assert_eq!(signature, Digest::from(<[u8; 32]>::from(mac.finalize().into_bytes())).to_string());
 }
 
 #[test]
@@ -214,13 +213,9 @@ proptest! {
             }
         }
         let changed: String = changed.into_iter().collect();
-        match ring.verify(ID.parse().unwrap(), &changed, at(0)) {
-            Ok(read) => {
-                prop_assert_eq!(changed, query(&text));
-                prop_assert_eq!(read, link);
-            }
-            Err(_) => prop_assert_ne!(changed, query(&text)),
-        }
+        let verified = ring.verify(ID.parse().unwrap(), &changed, at(0)).ok();
+        let expected = (changed == query(&text)).then_some(link);
+        prop_assert_eq!(verified, expected);
     }
 
     /// Nothing but a link is one, however it looks.

@@ -160,7 +160,7 @@ pub struct Decider {
     pub name: String,
     /// Whom the policy knows of them: the person, or the group's members.
     pub people: Vec<KnownPerson>,
-    /// Whether everybody counts whose token carries the group.
+    /// Whether everybody counts whose token carries the group: where one may decide through the API.
     pub by_token: bool,
     /// Where mail goes without a link. For a group of which the policy knows nobody these are the fallback mailboxes.
     pub mailboxes: Vec<String>,
@@ -279,8 +279,8 @@ enum Role {
 
 impl View<'_> {
     fn review(self, tier: ApprovalTier, review: &ReviewTier) -> ExplainedReview {
-        // A link is one person's, and carries no token.
-        let by_token = review.channels.iter().any(|channel| *channel != Channel::Link);
+        // No other channel carries a token.
+        let by_token = review.channels.contains(&Channel::Api);
         let deciders = |set: &ApproverSet| self.deciders(set, by_token, Role::Approver);
         let requirement = |requirement: &super::Requirement| ExplainedRequirement {
             count: requirement.count.get(),

@@ -28,8 +28,8 @@ use crate::time::{Span, Timestamp};
 
 pub use approvers::{Addressee, Approver, ApproverKind, ApproverSet, Capacity, Delegation, Group, Standing, Voucher};
 pub use explain::{
-    Absence, Decider, ExplainedCondition, ExplainedRequirement, ExplainedReview, ExplainedRule, Explanation, KnownPerson,
-    Outcome, Trial,
+    Absence, Decider, ExplainedCondition, ExplainedRequirement, ExplainedReview, ExplainedRule, Explanation,
+    KnownPerson, Outcome, Trial,
 };
 pub use file::{PolicyError, PolicyProblem};
 pub use quorum::{Quorum, QuorumPart};
