@@ -6,12 +6,14 @@
 
 pub mod audience;
 pub mod content;
+pub mod invitation;
 pub mod mail;
 pub mod notify;
 pub mod post;
 pub mod settings;
+pub mod situation;
 pub mod slack;
-pub mod visible;
+pub mod timing;
 pub mod webhook;
 pub mod wording;
 
@@ -61,6 +63,7 @@ impl Function for Notifier {
                 public_url: public_url(environment)?,
                 policy: lambda::policy::load(environment)?,
                 secret_id: environment.required("NOTIFICATION_SECRET_ID")?.to_owned(),
+                link_keys_secret_id: environment.required("LINK_KEYS_SECRET_ID")?.to_owned(),
             },
         })
     }
@@ -69,6 +72,7 @@ impl Function for Notifier {
         let handled = batch::each_event(Self::NAME, event, |detail| async move {
             let ports = Ports {
                 claims: &self.store,
+                requests: &self.store,
                 mailer: &self.mailer,
                 secrets: &self.secrets,
                 clock: &SystemClock,

@@ -7,7 +7,7 @@
 use domain::id::EventId;
 use serde_json::{Value, json};
 
-use crate::content::{Content, Fact, Passage};
+use crate::content::{Action, Content, Fact, Passage, Target};
 use crate::post::Posting;
 use crate::settings::SlackSettings;
 use crate::webhook::EVENT_ID_HEADER;
@@ -15,7 +15,9 @@ use crate::webhook::EVENT_ID_HEADER;
 /// Longest header. Source: docs.slack.dev, "Header block".
 const MAX_HEADER: usize = 150;
 /// Longest text of a section; 3 000, with room for the label. Source: docs.slack.dev, "Section block".
-const MAX_PASSAGE: usize = 2_800;
+const MAX_PASSAGE: usize = 2_600;
+/// Longest label of such a text, which may name somebody.
+const MAX_LABEL: usize = 380;
 /// Longest field of a section; 2 000, with room for the label.
 const MAX_FIELD: usize = 1_900;
 /// Most fields of a section.
@@ -23,7 +25,7 @@ const MAX_FIELDS: usize = 10;
 /// Stands for what was cut.
 const CUT: &str = " … (cut; the request has all of it)";
 
-/// The message to the channel.
+/// The message to the channel. Many read it, so it has the request's address and never a signed link.
 #[must_use]
 pub fn posting(settings: &SlackSettings, content: &Content, event: EventId) -> Posting {
     // Slack does not look at the header; whoever reads the traffic in between does.
@@ -43,9 +45,13 @@ fn message(content: &Content) -> Value {
     for facts in content.facts.chunks(MAX_FIELDS) {
         blocks.push(json!({"type": "section", "fields": facts.iter().map(field).collect::<Vec<_>>()}));
     }
-    // The address is the operator's and an id; a bar would end it early.
-    let url = escaped(&content.action.url, MAX_FIELD).replace('|', "%7C");
-    blocks.push(section(&format!("<{url}|{}>", content.action.label)));
+    if let Some(Action { label, target: Target::Request(url) }) = &content.action {
+        // The address is the operator's and an id; a bar would end it early.
+        let url = escaped(url, MAX_FIELD).replace('|', "%7C");
+        let note =
+            content.note.as_ref().map_or_else(String::new, |note| format!("\n{}", escaped(note.as_str(), MAX_LABEL)));
+        blocks.push(section(&format!("<{url}|{label}>{note}")));
+    }
     blocks.push(json!({"type": "context", "elements": [mrkdwn(&escaped(content.reference.as_str(), MAX_FIELD))]}));
     json!({
         // Shown in notifications, where there is no room for blocks.
@@ -70,7 +76,8 @@ fn field(fact: &Fact) -> Value {
 
 fn passage(passage: &Passage) -> Value {
     // Marked line by line, so that what people write cannot pass for what this message says.
-    section(&format!("*{}*\n>{}", passage.label, escaped(passage.text.as_str(), MAX_PASSAGE)))
+    let label = escaped(passage.label.as_str(), MAX_LABEL);
+    section(&format!("*{label}*\n>{}", escaped(passage.text.as_str(), MAX_PASSAGE)))
 }
 
 /// `text` escaped, its lines marked as quoted from the second on, in at most `limit` UTF-16 units: cut between

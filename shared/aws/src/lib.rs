@@ -4,6 +4,7 @@ pub mod archive;
 pub mod configuration;
 mod error;
 pub mod events;
+pub mod identity;
 #[cfg(test)]
 mod loopback;
 pub mod mail;

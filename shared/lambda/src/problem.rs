@@ -30,7 +30,12 @@ impl From<Rejection> for ApiError {
             Rejection::LeaseHeld { .. } | Rejection::LeaseLost => ProblemType::Conflict,
             Rejection::OwnRequest => ProblemType::OwnRequest,
             Rejection::NotAnApprover { .. } => ProblemType::NotAnApprover,
-            Rejection::ApprovedByYouAlready => ProblemType::ApprovedByYouAlready,
+            Rejection::ContentChanged => ProblemType::ContentChanged,
+            Rejection::ApprovedByYouAlready | Rejection::ApprovedByDelegateAlready { .. } => {
+                ProblemType::ApprovedByYouAlready
+            }
+            Rejection::ApprovalNotNeeded { .. } => ProblemType::ApprovalNotNeeded,
+            Rejection::MayNotBreakGlass => ProblemType::MayNotBreakGlass,
             Rejection::ChannelNotAllowed { .. } => ProblemType::ChannelNotAllowed,
             Rejection::ReasonMissing => ProblemType::ReasonRequired,
             Rejection::NotTheRequester => ProblemType::NotTheRequester,

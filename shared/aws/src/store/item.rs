@@ -8,9 +8,12 @@ use domain::ports::{PortError, StoredRequest};
 use domain::request::Request;
 
 use super::keys::{self, Key};
+use super::version_1;
 
+/// The version of the shape of items.
+const SCHEMA_VERSION: u64 = 1;
 /// The version of the shape of request items.
-const SCHEMA_VERSION: u32 = 1;
+const REQUEST_SCHEMA_VERSION: u64 = 2;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -18,6 +21,7 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 pub(super) const VERSION: &str = "version";
 const HEAD_HASH: &str = "headHash";
 const DOCUMENT: &str = "document";
+const SCHEMA: &str = "schemaVersion";
 
 /// An item that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +59,7 @@ pub(super) fn key_attributes(key: &Key) -> Item {
 pub(super) fn entity(key: &Key, entity: &str) -> Item {
     let mut item = key_attributes(key);
     item.insert("entity".to_owned(), text(entity));
-    item.insert("schemaVersion".to_owned(), number(SCHEMA_VERSION));
+    item.insert(SCHEMA.to_owned(), number(SCHEMA_VERSION));
     item
 }
 
@@ -81,6 +85,7 @@ pub(super) fn from_request(stored: &StoredRequest) -> Result<Item, ItemError> {
     let mut put = |name: &str, value: AttributeValue| {
         item.insert(name.to_owned(), value);
     };
+    put(SCHEMA, number(REQUEST_SCHEMA_VERSION));
     put(VERSION, number(stored.head.sequence));
     if let Some(hash) = stored.head.hash {
         put(HEAD_HASH, text(hash.to_string()));
@@ -91,6 +96,7 @@ pub(super) fn from_request(stored: &StoredRequest) -> Result<Item, ItemError> {
     put(keys::STATUS_KEY, text(keys::status_key(status)));
     put(keys::TEAM_KEY, text(keys::team_key(&submission.team)));
     put(keys::REQUESTER_KEY, text(keys::requester_key(&submission.requester.email)));
+    put(keys::IMAGE_KEY, text(keys::image_key(&submission.image.name)));
     put(keys::LIST_KEY, text(keys::list_key(submission.submitted_at, submission.id)));
     if let Some(due_at) = request.due_at() {
         put(keys::DUE_KEY, text(keys::DUE_PARTITION));
@@ -101,11 +107,17 @@ pub(super) fn from_request(stored: &StoredRequest) -> Result<Item, ItemError> {
 
 /// The request of an item.
 pub(super) fn to_request(item: &Item) -> Result<StoredRequest, ItemError> {
-    if number_of(item, "schemaVersion")? != u64::from(SCHEMA_VERSION) {
-        return Err(ItemError::of("schemaVersion"));
-    }
-    let request: Request = serde_json::from_str(text_of(item, DOCUMENT)?)
-        .map_err(|source| ItemError { attribute: DOCUMENT, source: Some(source) })?;
+    let document = text_of(item, DOCUMENT)?;
+    let unreadable = |source| ItemError { attribute: DOCUMENT, source: Some(source) };
+    let request: Request = match number_of(item, SCHEMA)? {
+        REQUEST_SCHEMA_VERSION => serde_json::from_str(document).map_err(unreadable)?,
+        version_1::VERSION => {
+            let document = serde_json::from_str(document).map_err(unreadable)?;
+            let upgraded = version_1::upgrade(document).ok_or(ItemError::of(DOCUMENT))?;
+            serde_json::from_value(upgraded).map_err(unreadable)?
+        }
+        _ => return Err(ItemError::of(SCHEMA)),
+    };
     let hash = text_of(item, HEAD_HASH)?.parse().map_err(|_| ItemError::of(HEAD_HASH))?;
     let head = Head { sequence: number_of(item, VERSION)?, hash: Some(hash) };
     Ok(StoredRequest { request, head })

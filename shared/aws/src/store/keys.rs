@@ -12,7 +12,7 @@ use domain::time::Timestamp;
 pub(super) const PK: &str = "pk";
 /// The item key of the sort key.
 pub(super) const SK: &str = "sk";
-/// The sort key of the three list indexes: [`Position`] as text.
+/// The sort key of the list indexes: [`Position`] as text.
 pub(super) const LIST_KEY: &str = "listKey";
 /// The partition key of the index `due`.
 pub(super) const DUE_KEY: &str = "dueKey";
@@ -70,6 +70,7 @@ pub(super) fn request_id_of(pk: &str) -> Option<RequestId> {
 pub(super) const STATUS_KEY: &str = "statusKey";
 pub(super) const TEAM_KEY: &str = "teamKey";
 pub(super) const REQUESTER_KEY: &str = "requesterKey";
+pub(super) const IMAGE_KEY: &str = "imageKey";
 
 pub(super) fn status_key(status: Status) -> String {
     format!("STATUS#{}", status.as_str())
@@ -83,12 +84,18 @@ pub(super) fn requester_key(email: &str) -> String {
     format!("REQUESTER#{}", email.to_lowercase())
 }
 
+/// Of the image that the catalog lists, not of the repository that is to be made of it.
+pub(super) fn image_key(image: &RepositoryName) -> String {
+    format!("IMAGE#{image}")
+}
+
 /// Name, key attribute and key value of the index that answers a list.
 pub(super) fn index_key(index: Index<'_>) -> (&'static str, &'static str, String) {
     match index {
         Index::Status(status) => ("by-status", STATUS_KEY, status_key(status)),
         Index::Team(team) => ("by-team", TEAM_KEY, team_key(team)),
         Index::Requester(email) => ("by-requester", REQUESTER_KEY, requester_key(email)),
+        Index::Image(image) => ("by-image", IMAGE_KEY, image_key(image)),
     }
 }
 

@@ -10,6 +10,7 @@ mod journal;
 mod keys;
 mod notifications;
 mod requests;
+mod version_1;
 
 use aws_sdk_dynamodb::Client;
 

@@ -25,7 +25,7 @@ impl ClaimNotification for Store {
     async fn claim_notification(
         &self,
         event: EventId,
-        channel: &'static str,
+        channel: &str,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<NotificationClaim, PortError> {
@@ -62,12 +62,7 @@ impl ClaimNotification for Store {
         }
     }
 
-    async fn release_notification(
-        &self,
-        event: EventId,
-        channel: &'static str,
-        now: Timestamp,
-    ) -> Result<(), PortError> {
+    async fn release_notification(&self, event: EventId, channel: &str, now: Timestamp) -> Result<(), PortError> {
         self.client
             .update_item()
             .table_name(&self.requests_table)
@@ -80,12 +75,7 @@ impl ClaimNotification for Store {
         Ok(())
     }
 
-    async fn finish_notification(
-        &self,
-        event: EventId,
-        channel: &'static str,
-        now: Timestamp,
-    ) -> Result<(), PortError> {
+    async fn finish_notification(&self, event: EventId, channel: &str, now: Timestamp) -> Result<(), PortError> {
         self.client
             .update_item()
             .table_name(&self.requests_table)
