@@ -1,27 +1,18 @@
-//! The four decisions. Each builds a command and lets the life cycle judge it: see `domain::lifecycle::decide`.
+//! What people decide with a token. Each route builds a command and lets the life cycle judge it: see
+//! `domain::lifecycle::decide`.
 
 use domain::api::{DecisionRequest, RequestView};
-use domain::execute::execute;
-use domain::image::Organization;
-use domain::lifecycle::{Command, Context};
-use domain::policy::Policy;
-use domain::ports::{Clock, CommitRequest, LoadRequest};
+use domain::journal::DecisionKind;
+use domain::lifecycle::{Command, Voice};
+use domain::ports::{Clock, CommitRequest, LoadRequest, StoredRequest};
 use domain::problem::{Problem, ProblemType};
 use domain::request::Channel;
 use domain::text::Comment;
 use lambda::http::{Answer, Call};
 use lambda::problem::ApiError;
+use lambda::settings::Settings;
 
-/// What the function is configured by.
-#[derive(Debug)]
-pub struct Settings {
-    /// The organisation whose registry images are added to.
-    pub organization: Organization,
-    /// The API's base address; empty for paths alone.
-    pub public_url: String,
-    /// The policy in force.
-    pub policy: Policy,
-}
+use crate::decision;
 
 /// Says yes.
 #[utoipa::path(
@@ -37,8 +28,9 @@ pub struct Settings {
         (status = 401, description = "`token-missing`, `token-expired`, `token-invalid`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`own-request`, `not-an-approver`, `channel-not-allowed`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`request-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`already-decided`, `approved-by-you-already`, `conflict`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`already-decided`, `content-changed`, `approved-by-you-already`, `approval-not-needed`, `conflict`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`service-unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -48,9 +40,7 @@ where
     S: LoadRequest + CommitRequest + Sync,
     C: Clock + Sync,
 {
-    let by = call.principal()?;
-    let comment = comment(call)?;
-    carry_out(store, clock, settings, call, Command::Approve { by, comment, channel: Channel::Api }).await
+    decide(store, clock, settings, call, DecisionKind::Approved).await
 }
 
 /// Says no. One rejection is enough, and it needs a reason.
@@ -67,9 +57,10 @@ where
         (status = 401, description = "`token-missing`, `token-expired`, `token-invalid`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`own-request`, `not-an-approver`, `channel-not-allowed`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`request-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`already-decided`, `conflict`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`already-decided`, `content-changed`, `conflict`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`reason-required`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`service-unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -79,9 +70,38 @@ where
     S: LoadRequest + CommitRequest + Sync,
     C: Clock + Sync,
 {
-    let by = call.principal()?;
-    let reason = comment(call)?;
-    carry_out(store, clock, settings, call, Command::Reject { by, reason, channel: Channel::Api }).await
+    decide(store, clock, settings, call, DecisionKind::Rejected).await
+}
+
+/// Approves alone what needs more, in an emergency. Needs a reason, and everybody who was passed over is told.
+#[utoipa::path(
+    patch,
+    path = "/request/{id}/break-glass",
+    tag = "decisions",
+    operation_id = "breakGlass",
+    params(("id" = String, Path, description = "The request's id.")),
+    request_body = DecisionRequest,
+    responses(
+        (status = 200, description = "Approved, on its way to the provisioner.", body = RequestView),
+        (status = 400, description = "`malformed-body`, `invalid-field`", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`token-missing`, `token-expired`, `token-invalid`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`own-request`, `may-not-break-glass`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`request-not-found`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`already-decided`, `content-changed`, `conflict`", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`body-too-large`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`reason-required`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`service-unavailable`", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+pub async fn break_glass<S, C>(store: &S, clock: &C, settings: &Settings, call: &Call) -> Result<Answer, ApiError>
+where
+    S: LoadRequest + CommitRequest + Sync,
+    C: Clock + Sync,
+{
+    let voice = voice(call)?;
+    carry_out(store, clock, settings, call, Command::BreakGlass(voice)).await
 }
 
 /// Takes one's own request back.
@@ -97,6 +117,7 @@ where
         (status = 403, description = "`not-the-requester`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`request-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`already-decided`, `conflict`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`service-unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -118,11 +139,12 @@ where
     operation_id = "retryRequest",
     params(("id" = String, Path, description = "The request's id.")),
     responses(
-        (status = 200, description = "Approved again, on its way to the provisioner.", body = RequestView),
+        (status = 200, description = "Round again: `pending` if people decide it, else `approved`.", body = RequestView),
         (status = 401, description = "`token-missing`, `token-expired`, `token-invalid`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`not-an-administrator`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`request-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`wrong-status`, `duplicate-request`, `conflict`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`service-unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -134,6 +156,23 @@ where
 {
     let by = call.principal()?;
     carry_out(store, clock, settings, call, Command::Retry { by, channel: Channel::Api }).await
+}
+
+async fn decide<S, C>(
+    store: &S,
+    clock: &C,
+    settings: &Settings,
+    call: &Call,
+    answer: DecisionKind,
+) -> Result<Answer, ApiError>
+where
+    S: LoadRequest + CommitRequest + Sync,
+    C: Clock + Sync,
+{
+    let voice = voice(call)?;
+    let id = call.request_id()?;
+    let stored = decision::decide(store, clock, &settings.policy, id, answer, voice).await?;
+    Ok(shown(&stored, settings))
 }
 
 async fn carry_out<S, C>(
@@ -148,18 +187,21 @@ where
     C: Clock + Sync,
 {
     let id = call.request_id()?;
-    let context = Context { now: clock.now(), policy: &settings.policy };
-    let stored = execute(store, id, command, &context).await?;
-    let status = stored.request.status().as_str();
-    tracing::info!(function = "approval", request_id = %id, status, route = call.route(), "{id} is {status}");
-    let view = RequestView::new(&stored, &settings.policy, &settings.organization, &settings.public_url);
-    Ok(Answer::json(200, &view))
+    let stored = decision::carry_out(store, clock, &settings.policy, id, Channel::Api, command).await?;
+    Ok(shown(&stored, settings))
 }
 
-/// The comment of the body; a blank one counts as none.
-fn comment(call: &Call) -> Result<Option<Comment>, ApiError> {
+fn shown(stored: &StoredRequest, settings: &Settings) -> Answer {
+    Answer::json(200, &RequestView::new(stored, &settings.policy, &settings.organization, &settings.public_url))
+}
+
+/// The caller's word. A blank comment counts as none.
+fn voice(call: &Call) -> Result<Voice, ApiError> {
+    let by = call.principal()?;
     let body: DecisionRequest = call.json_or_default()?;
-    body.comment.filter(|text| !text.trim().is_empty()).map(Comment::new).transpose().map_err(|error| {
-        Problem::new(ProblemType::InvalidField, format!("`comment` {error}.")).about_field("comment").into()
-    })
+    let comment = body.comment.filter(|text| !text.trim().is_empty()).map(Comment::new).transpose();
+    let comment = comment.map_err(|error| {
+        Problem::new(ProblemType::InvalidField, format!("`comment` {error}.")).about_field("comment")
+    })?;
+    Ok(Voice { by, comment, channel: Channel::Api, seen: body.digest })
 }

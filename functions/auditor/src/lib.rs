@@ -21,7 +21,7 @@ const ARCHIVE_RETENTION_DAYS: &str = "ARCHIVE_RETENTION_DAYS";
 const MAX_RETENTION_DAYS: u64 = 36_500;
 
 /// The log target of audit lines: what a log pipeline selects them by.
-const AUDIT_TARGET: &str = "audit";
+pub const AUDIT_TARGET: &str = "audit";
 
 /// The function.
 pub struct Auditor {
@@ -72,7 +72,14 @@ pub async fn audit<A: ArchiveRecord>(archive: &A, event: Detail) -> Result<(), E
     match archive.archive_record(&record).await? {
         Archived::Stored => {
             let id = record.event_id();
-            tracing::info!(target: AUDIT_TARGET, record = canonical_json(&record), event.id = %id, "archived {id}");
+            // The record is one text here: log filters look for its type beside it.
+            tracing::info!(
+                target: AUDIT_TARGET,
+                record = canonical_json(&record),
+                event.id = %id,
+                event_type = record.event_type.as_str(),
+                "archived {id}"
+            );
         }
         Archived::AlreadyThere => {}
     }

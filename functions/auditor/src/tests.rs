@@ -122,6 +122,8 @@ async fn a_record_is_archived_and_logged_once_however_often_it_arrives() {
     let logged: Vec<Record> =
         log.audit_lines().iter().map(|line| serde_json::from_str(line["record"].as_str().unwrap()).unwrap()).collect();
     assert_eq!(logged, [record(1), record(2)]);
+    // What the alarm on breaking the glass goes by.
+    assert!(log.audit_lines().iter().all(|line| line["event_type"] == "image.request.submitted"));
 }
 
 #[tokio::test]

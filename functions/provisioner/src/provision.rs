@@ -139,3 +139,6 @@ where
         error => Err(failure::of(&error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,6 +168,7 @@ where
         EventType::Approved | EventType::Retried => true,
         EventType::Submitted
         | EventType::ApprovalRecorded
+        | EventType::BreakGlassUsed
         | EventType::Rejected
         | EventType::Cancelled
         | EventType::Reminded
@@ -190,3 +191,6 @@ fn tag_pause(repository: &ProvisionedRepository, now: Timestamp) -> Duration {
     let (shortest, longest) = TAG_PAUSE;
     (now.since(repository.at) / 4).clamp(shortest, longest)
 }
+
+#[cfg(test)]
+mod tests;

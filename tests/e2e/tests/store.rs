@@ -1,31 +1,41 @@
 //! What the store's ports promise, held against the embedded DynamoDB.
 
 #![recursion_limit = "256"]
-#![expect(clippy::unwrap_used, reason = "in a test, whatever is unexpected ends it")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in a test, whatever is unexpected ends it")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws::configuration::Configuration;
 use aws::store::Store;
 use domain::catalog::{Catalog, CatalogImage, CatalogTier};
+use domain::envelope::Detail;
 use domain::environment::Environment;
 use domain::event::EventType;
 use domain::execute::{execute, prepare};
-use domain::id::EventId;
-use domain::journal;
-use domain::lifecycle::{Command, Context};
+use domain::id::{EventId, RequestId};
+use domain::journal::{self, DecisionKind};
+use domain::lifecycle::{Command, Context, Voice};
 use domain::listing::{ListFilter, PageSize};
 use domain::person::{Person, Principal};
 use domain::policy::{DEFAULT_POLICY, Policy, RateLimit};
 use domain::ports::{
-    ClaimNotification, Commit, CommitError, CommitRequest, FindDue, FindIdempotency, Idempotency, ListRequests,
-    LoadCatalog, LoadRequest, NewIds, NotificationClaim, Postpone, Quota, ReadJournal, SaveCatalog,
+    ChainguardError, ClaimNotification, Clock, Commit, CommitError, CommitRequest, FindDue, FindIdempotency, FindTag,
+    Idempotency, ListRequests, LoadCatalog, LoadRequest, NewIds, NotificationClaim, PortError, Postpone, PublishEvents,
+    Quota, ReadJournal, SaveCatalog,
 };
-use domain::request::{Channel, Draft, Status, Submission};
+use domain::request::{Channel, Draft, Phase, Request, Status, Submission};
 use domain::text::{Justification, TeamName};
 use domain::time::{Span, Timestamp};
+use dynoxide::types::AttributeValue;
+use dynoxide::{Database, ImportOptions};
 use e2e::World;
 use lambda::clock::RandomIds;
 use local::options::Options;
+use serde_json::json;
+use steward::sweep::sweep;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 struct Suite {
     world: World,
@@ -42,12 +52,8 @@ impl Suite {
     async fn start() -> Self {
         let world =
             World::start_with(&Options { schedules_every: Duration::from_hours(1), ..Options::default() }).await;
-        let table = |id: &str| {
-            let system = world.runtime.system();
-            system.tables.iter().find(|table| table.logical_id == id).unwrap().name.clone()
-        };
         let configuration = world.runtime.configuration("suite");
-        let store = Store::new(&configuration, table("RequestsTable"), Some(table("JournalTable")));
+        let store = Store::new(&configuration, table(&world, "RequestsTable"), Some(table(&world, "JournalTable")));
         Self { store, policy: Policy::from_yaml(DEFAULT_POLICY).unwrap(), world }
     }
 
@@ -69,10 +75,32 @@ impl Suite {
         Context { now: at(now), policy: &self.policy }
     }
 
+    /// The repositories of a whole list, fetched one by one.
+    async fn list(&self, filter: &ListFilter) -> Vec<String> {
+        let size: PageSize = "1".parse().unwrap();
+        let (mut after, mut found) = (None, Vec::new());
+        for _ in 0..20 {
+            let page = self.store.list_requests(filter, size, after).await.unwrap();
+            let names = page.requests.into_iter().map(|stored| stored.request.submission.repository_name().to_string());
+            found.extend(names);
+            after = page.next;
+            if after.is_none() {
+                return found;
+            }
+        }
+        found
+    }
+
     fn commit(&self, repository: &str, submitted: i64) -> Commit {
         let submission = self.submission(repository, submitted);
         prepare(None, Command::Submit(Box::new(submission)), &self.context(submitted)).unwrap()
     }
+}
+
+/// The name of the template's table.
+fn table(world: &World, logical_id: &str) -> String {
+    let tables = &world.runtime.system().tables;
+    tables.iter().find(|table| table.logical_id == logical_id).unwrap().name.clone()
 }
 
 fn person(name: &str) -> Person {
@@ -88,8 +116,11 @@ fn image(name: &str) -> CatalogImage {
     }
 }
 
-fn lead() -> Principal {
-    Principal { person: person("dana"), groups: ["data-engineering-leads".to_owned()].into() }
+/// A lead says yes.
+fn approval() -> Command {
+    let by = Principal { person: person("dana"), groups: ["data-engineering-leads".to_owned()].into() };
+    let voice = Voice { by, comment: None, channel: Channel::Api, seen: None };
+    Command::Decide { answer: DecisionKind::Approved, voice }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +143,7 @@ async fn a_commit_on_another_version_changes_nothing() {
     let commit = suite.commit("a", 0);
     let id = commit.stored.request.submission.id;
     suite.store.commit_request(&commit).await.unwrap();
-    let approve = Command::Approve { by: lead(), comment: None, channel: Channel::Api };
+    let approve = approval();
     let once = prepare(Some(&commit.stored), approve.clone(), &suite.context(1)).unwrap();
     suite.store.commit_request(&once).await.unwrap();
     let stale = prepare(Some(&commit.stored), approve, &suite.context(2)).unwrap();
@@ -215,6 +246,159 @@ async fn what_is_due_is_found_in_order_and_postponed_once() {
     suite.world.runtime.stop().await;
 }
 
+/// Nobody publishes and nobody asks for tags: all that is due are decisions.
+struct Nothing;
+
+impl PublishEvents for Nothing {
+    async fn publish_events(&self, _: &[Detail]) -> Result<usize, PortError> {
+        Ok(0)
+    }
+}
+
+impl FindTag for Nothing {
+    async fn has_tag(&self, _: &str, _: &str) -> Result<bool, ChainguardError> {
+        Err(ChainguardError::NotFound("tag".to_owned()))
+    }
+}
+
+struct At(Timestamp);
+
+impl Clock for At {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// How far the `nth` of many requests has come that waits for people, and how long after its submission it is due.
+fn waiting(nth: u32) -> (Phase, Duration) {
+    let pending = |reminders_sent, escalated| Phase::Pending { reminders_sent, escalated };
+    match nth % 3 {
+        0 => (pending(0, false), Duration::from_hours(8)),
+        1 => (pending(2, false), Duration::from_hours(24)),
+        _ => (pending(2, true), Duration::from_hours(14 * 24)),
+    }
+}
+
+/// A store with many requests and nobody else at it.
+struct Crowd {
+    suite: Suite,
+    database: Database,
+    store: Store,
+    _folder: TempDir,
+}
+
+impl Crowd {
+    async fn start() -> Self {
+        let suite = Suite::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(folder.path().join("store.sqlite").to_str().unwrap()).unwrap();
+        for table in &suite.world.runtime.system().tables {
+            database.create_table(serde_json::from_value(table.create_table.clone()).unwrap()).unwrap();
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), std::future::pending()));
+        let configuration = suite.world.runtime.configuration("crowd");
+        let configuration = Configuration::with(configuration.sdk().clone(), Some(endpoint));
+        let tables = ["RequestsTable", "JournalTable"].map(|table| self::table(&suite.world, table));
+        let [requests, journal] = tables;
+        Self { store: Store::new(&configuration, requests, Some(journal)), suite, database, _folder: folder }
+    }
+
+    /// Puts requests into the table, one due a minute from `first` on; returns them in this order. Each is like one
+    /// that was stored for real, which gives up its place.
+    async fn gather(&self, first: Timestamp, count: u32) -> Vec<RequestId> {
+        let model = self.suite.commit("a", 0);
+        self.store.commit_request(&model).await.unwrap();
+        let model = &model.stored.request;
+        let table = table(&self.suite.world, "RequestsTable");
+        let key = json!({"pk": {"S": format!("REQUEST#{}", model.submission.id)}, "sk": {"S": "REQUEST"}});
+        let get = serde_json::from_value(json!({"TableName": table, "Key": key})).unwrap();
+        let item = self.database.get_item(get).unwrap().item.unwrap();
+        let by = Principal { person: model.submission.requester.clone(), groups: [].into() };
+        let cancel = Command::Cancel { by, channel: Channel::Api };
+        execute(&self.store, model.submission.id, cancel, &self.suite.context(0)).await.unwrap();
+
+        let like_model = |nth: u32| {
+            let due_at = first.plus(Duration::from_mins(nth.into()));
+            let (phase, after) = waiting(nth);
+            let mut request = Request { phase, ..model.clone() };
+            request.submission.id = RandomIds.request_id();
+            request.submission.submitted_at = due_at.minus(after);
+            request.round.since = due_at.minus(after);
+            assert_eq!(request.due_at(), Some(due_at));
+            request
+        };
+        let as_item = |request: &Request| {
+            let Submission { id, submitted_at, .. } = request.submission;
+            let mut item = item.clone();
+            for (name, value) in [
+                ("pk", format!("REQUEST#{id}")),
+                ("document", serde_json::to_string(request).unwrap()),
+                ("listKey", format!("{submitted_at}#{id}")),
+                ("dueAt", request.due_at().unwrap().to_string()),
+            ] {
+                item.insert(name.to_owned(), AttributeValue::S(value)).unwrap();
+            }
+            item
+        };
+        let requests: Vec<Request> = (0..count).map(like_model).collect();
+        let items = requests.iter().map(as_item).collect();
+        self.database.import_items(&table, items, ImportOptions::default()).unwrap();
+        requests.iter().map(|request| request.submission.id).collect()
+    }
+
+    /// The calls to AWS that the store has made so far.
+    fn calls(&self) -> BTreeMap<String, u64> {
+        let counts = self.suite.world.runtime.calls().counts().into_iter();
+        counts.filter(|(call, _)| call.function == "crowd").map(|(call, count)| (call.operation, count)).collect()
+    }
+
+    /// One run of the steward, and the calls that it made.
+    async fn sweep(&self, now: Timestamp) -> (steward::Report, BTreeMap<String, u64>) {
+        let before = self.calls();
+        let report = sweep(&self.store, &Nothing, &Nothing, &At(now), &self.suite.policy).await.unwrap();
+        let since = |(operation, count): (String, u64)| {
+            let count = count - before.get(&operation).copied().unwrap_or(0);
+            (count > 0).then_some((operation, count))
+        };
+        (report, self.calls().into_iter().filter_map(since).collect())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_costs_what_is_due_and_not_what_exists() {
+    let crowd = Crowd::start().await;
+    let first = at(30 * 24 * 3600);
+    let ids = crowd.gather(first, 10_000).await;
+
+    let queries = |count: u64| BTreeMap::from([("DynamoDB.Query".to_owned(), count)]);
+    let (report, calls) = crowd.sweep(first.minus(Duration::from_secs(1))).await;
+    assert_eq!((report.seen, calls), (0, queries(1)), "nothing is due");
+    let an_hour_later = first.plus(Duration::from_mins(59));
+    let (report, calls) = crowd.sweep(an_hour_later).await;
+    assert_eq!((report.seen, report.failed), (60, 0));
+    let mut expected = queries(1);
+    expected.extend([("DynamoDB.GetItem".to_owned(), 60), ("DynamoDB.TransactWriteItems".to_owned(), 60)]);
+    assert_eq!(calls, expected);
+    let (report, calls) = crowd.sweep(an_hour_later).await;
+    assert_eq!((report.seen, calls), (0, queries(1)), "each once");
+
+    let mut happened: BTreeMap<EventType, usize> = BTreeMap::new();
+    for id in &ids[..60] {
+        let records = crowd.store.read_journal(*id).await.unwrap();
+        assert_eq!(records.len(), 1, "{id}");
+        *happened.entry(records[0].event_type).or_default() += 1;
+    }
+    let expected = [(EventType::Reminded, 20), (EventType::Escalated, 20), (EventType::Expired, 20)];
+    assert_eq!(happened, expected.into());
+    // More than one batch, all of it due by now.
+    let (report, calls) = crowd.sweep(an_hour_later.plus(Duration::from_mins(250))).await;
+    assert_eq!((report.seen, report.failed), (250, 0));
+    assert_eq!(calls["DynamoDB.Query"], 3);
+    crowd.suite.world.runtime.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_narrows_by_everything_that_is_asked_for() {
     let suite = Suite::start().await;
@@ -222,24 +406,46 @@ async fn a_list_narrows_by_everything_that_is_asked_for() {
         let commit = suite.commit(&format!("r{index}"), index);
         suite.store.commit_request(&commit).await.unwrap();
         if index % 2 == 0 {
-            let approve = Command::Approve { by: lead(), comment: None, channel: Channel::Api };
             let id = commit.stored.request.submission.id;
-            execute(&suite.store, id, approve, &suite.context(10)).await.unwrap();
+            execute(&suite.store, id, approval(), &suite.context(10)).await.unwrap();
         }
     }
-    let filter =
-        ListFilter { status: Some(Status::Pending), team: None, requester: Some("jane@acme.example".to_owned()) };
-    let size: PageSize = "1".parse().unwrap();
-    let (mut after, mut found) = (None, Vec::new());
-    for _ in 0..20 {
-        let page = suite.store.list_requests(&filter, size, after).await.unwrap();
-        found.extend(page.requests.into_iter().map(|stored| stored.request.submission.repository_name().to_string()));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
+    let filter = ListFilter {
+        status: Some(Status::Pending),
+        team: None,
+        requester: Some("jane@acme.example".to_owned()),
+        image: None,
+    };
+    assert_eq!(suite.list(&filter).await, ["r3", "r1"], "newest first, none twice, none left out");
+    suite.world.runtime.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_by_image_has_all_requests_for_it_whatever_tag_and_name_newest_first() {
+    let suite = Suite::start().await;
+    for (index, asked) in
+        ["python:latest", "node:latest", "python:latest-dev", "base-image/python:latest", "python-fips:latest"]
+            .into_iter()
+            .enumerate()
+    {
+        let index = i64::try_from(index).unwrap();
+        let mut submission = suite.submission(&format!("r{index}"), index);
+        submission.image = asked.parse().unwrap();
+        let commit = prepare(None, Command::Submit(Box::new(submission)), &suite.context(index)).unwrap();
+        suite.store.commit_request(&commit).await.unwrap();
     }
-    assert_eq!(found, ["r3", "r1"], "newest first, none twice, none left out");
+    let of_image =
+        |image: &str, status| ListFilter { status, team: None, requester: None, image: Some(image.parse().unwrap()) };
+    assert_eq!(suite.list(&of_image("python", None)).await, ["r3", "r2", "r0"]);
+    assert_eq!(suite.list(&of_image("node", Some(Status::Pending))).await, ["r1"]);
+    assert!(suite.list(&of_image("node", Some(Status::Failed))).await.is_empty());
+    assert!(suite.list(&of_image("pytho", None)).await.is_empty());
+    // Each list is answered from its own index, and what has ended stays in it.
+    let cancel = Command::Cancel { by: Principal { person: person("jane"), groups: [].into() }, channel: Channel::Api };
+    let size = PageSize::default();
+    let newest = suite.store.list_requests(&of_image("python", None), size, None).await.unwrap().requests.remove(0);
+    execute(&suite.store, newest.request.submission.id, cancel, &suite.context(10)).await.unwrap();
+    assert_eq!(suite.list(&of_image("python", Some(Status::Cancelled))).await, ["r3"]);
     suite.world.runtime.stop().await;
 }
 

@@ -31,20 +31,26 @@ pub(super) const fn of(event_type: EventType) -> Contract {
         EventType::ApprovalRecorded => Contract {
             summary: "One of several approvals has been given; more are needed.",
             always: &["previousHash", "approver", "decision", "channel"],
-            maybe: &["comment"],
+            maybe: &["comment", "onBehalfOf"],
             fixed: &[("decision", "approved")],
+        },
+        EventType::BreakGlassUsed => Contract {
+            summary: "Somebody has approved alone, in an emergency, what needs more; `comment` is the reason. The approval follows as an event of its own.",
+            always: &["previousHash", "approver", "decision", "comment", "channel"],
+            fixed: &[("decision", "approved")],
+            ..NOTHING
         },
         EventType::Approved => Contract {
             summary: "It has been approved, by a person or by a rule of the policy (`policy:<rule>`, without a channel).",
             always: &["previousHash", "approver", "decision"],
-            maybe: &["channel", "comment"],
+            maybe: &["channel", "comment", "onBehalfOf"],
             fixed: &[("decision", "approved")],
         },
         EventType::Rejected => Contract {
             summary: "An approver has said no; `comment` is the reason.",
             always: &["previousHash", "approver", "decision", "comment", "channel"],
+            maybe: &["onBehalfOf"],
             fixed: &[("decision", "rejected")],
-            ..NOTHING
         },
         EventType::Cancelled => {
             Contract { summary: "The requester has taken it back.", always: &["previousHash", "channel"], ..NOTHING }
@@ -74,7 +80,7 @@ pub(super) const fn of(event_type: EventType) -> Contract {
             ..NOTHING
         },
         EventType::Retried => Contract {
-            summary: "An administrator (`approver`) has sent the failed request round again.",
+            summary: "An administrator (`approver`) has sent the failed request round again. What people decide waits for them anew; what the policy approves goes on.",
             always: &["previousHash", "approver", "channel"],
             ..NOTHING
         },

@@ -30,6 +30,10 @@ const PROBLEM_TYPE: &str = "ProblemType";
     approval::decide::reject,
     approval::decide::cancel,
     approval::decide::retry,
+    approval::decide::break_glass,
+    approval::link::show,
+    approval::link::probe,
+    approval::link::decide,
 ))]
 struct Handlers;
 
@@ -47,7 +51,8 @@ fn description() -> anyhow::Result<utoipa::openapi::OpenApi> {
             "Ask for a Chainguard container image to be added to the organisation's registry, follow the request, and \
              decide on those of others.\n\n\
              What is absent is left out of requests and answers; it is never `null`. Every answer other than 2xx is a \
-             problem (RFC 9457, `application/problem+json`), and its `type` is one of `ProblemType`. \
+             problem (RFC 9457, `application/problem+json`), and its `type` is one of `ProblemType`; only signed links \
+             always lead to a page. \
              Every point in time is RFC 3339 in UTC with milliseconds.",
         ))
         .license(Some(license()))
@@ -57,6 +62,7 @@ fn description() -> anyhow::Result<utoipa::openapi::OpenApi> {
         [
             ("requests", "Ask for an image, follow the request, take it back."),
             ("decisions", "Approve and reject what others ask for; send what has failed round again."),
+            ("links", "What people who have a signed link, and no token, see in their browser."),
             ("catalog", "What Chainguard offers, and what the organisation has of it."),
             ("meta", "About the API itself."),
         ]
@@ -64,7 +70,8 @@ fn description() -> anyhow::Result<utoipa::openapi::OpenApi> {
         .into(),
     );
     for path in api.paths.paths.values_mut() {
-        let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
+        let operations =
+            [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch, &mut path.head];
         for operation in operations.into_iter().flatten() {
             forbid_null_in(operation);
             // What needs no token says so.

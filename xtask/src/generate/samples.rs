@@ -12,8 +12,9 @@ use domain::event::EventType;
 use domain::execute::prepare;
 use domain::id::RequestId;
 use domain::image::Organization;
-use domain::journal::Record;
-use domain::lifecycle::{self, Command};
+use domain::journal::{DecisionKind, Record};
+use domain::lifecycle::{self, Command, Voice};
+use domain::link::Link;
 use domain::person::{Person, Principal};
 use domain::policy::{DEFAULT_POLICY, Policy};
 use domain::ports::{Entitlement, StoredRequest};
@@ -50,6 +51,8 @@ pub(super) struct Story {
     pub(super) id: RequestId,
     /// All that happened, in order.
     pub(super) records: Vec<Record>,
+    /// The signed link by which it was decided, if it was decided so.
+    pub(super) link: Option<Link>,
 }
 
 /// All of the stories. The people are those of the embedded runtime.
@@ -59,8 +62,13 @@ pub(super) struct Samples {
     pub(super) approved: Story,
     /// For development: approved by the policy, added.
     pub(super) automatic: Story,
-    /// A base image, where two approvals are needed: escalated, approved by both, failed, retried, added.
+    /// For production: approved by a lead who follows the link in the mail, added.
+    pub(super) by_link: Story,
+    /// A base image, where two approvals are needed: escalated, approved by both, one of them for somebody who is away;
+    /// failed, sent round again, approved by both again, added.
     pub(super) retried: Story,
+    /// For production, in an emergency: approved by one person alone, added.
+    pub(super) emergency: Story,
     /// Rejected by a lead.
     pub(super) rejected: Story,
     /// Taken back.
@@ -89,6 +97,16 @@ pub(super) fn alex() -> Principal {
     person("alex", &["platform-engineering", "cgr-request-admins"])
 }
 
+/// Who may approve alone in an emergency.
+pub(super) fn ivy() -> Principal {
+    person("ivy", &["incident-commanders"])
+}
+
+/// Decides for a security reviewer who is away.
+fn petra() -> Principal {
+    person("petra", &["security"])
+}
+
 /// A lead of security, asked once reviewers are late.
 fn lena() -> Principal {
     person("lena", &["security", "security-leads"])
@@ -108,7 +126,9 @@ impl Samples {
         Ok(Self {
             approved: approved(&policy)?,
             automatic: automatic(&policy)?,
+            by_link: by_link(&policy)?,
             retried: retried(&two_reviews()?)?,
+            emergency: emergency(&policy)?,
             rejected: rejected(&policy)?,
             cancelled: cancelled(&policy)?,
             expired: expired(&policy)?,
@@ -116,8 +136,9 @@ impl Samples {
     }
 
     /// All of them.
-    pub(super) const fn stories(&self) -> [&Story; 6] {
-        [&self.approved, &self.automatic, &self.retried, &self.rejected, &self.cancelled, &self.expired]
+    pub(super) const fn stories(&self) -> [&Story; 8] {
+        let Self { approved, automatic, by_link, retried, emergency, rejected, cancelled, expired } = self;
+        [approved, automatic, by_link, retried, emergency, rejected, cancelled, expired]
     }
 
     /// The first event of this type.
@@ -145,6 +166,7 @@ struct Telling<'a> {
     body: SubmitRequest,
     stored: StoredRequest,
     records: Vec<Record>,
+    link: Option<Link>,
     now: Timestamp,
 }
 
@@ -159,7 +181,7 @@ impl<'a> Telling<'a> {
         let submission = Submission::assess(draft, image, policy, request_id(now)?, now)?;
         let context = lifecycle::Context { now, policy };
         let commit = prepare(None, Command::Submit(Box::new(submission)), &context)?;
-        Ok(Self { policy, requester, body, stored: commit.stored, records: commit.records, now })
+        Ok(Self { policy, requester, body, stored: commit.stored, records: commit.records, link: None, now })
     }
 
     /// Some time later this is done.
@@ -170,6 +192,11 @@ impl<'a> Telling<'a> {
         self.stored = commit.stored;
         self.records.extend(commit.records);
         Ok(())
+    }
+
+    /// Somebody decides with a token.
+    fn decided(&mut self, later: Duration, by: Principal, answer: DecisionKind, words: &str) -> anyhow::Result<()> {
+        self.then(later, Command::Decide { answer, voice: voice(by, Channel::Api, words)? })
     }
 
     /// The provisioner takes it up.
@@ -192,8 +219,14 @@ impl<'a> Telling<'a> {
 
     fn end(self) -> Story {
         let id = self.stored.request.submission.id;
-        Story { requester: self.requester, body: self.body, id, records: self.records }
+        Story { requester: self.requester, body: self.body, id, records: self.records, link: self.link }
     }
+}
+
+/// Somebody's word; no comment if there are no words.
+fn voice(by: Principal, channel: Channel, words: &str) -> anyhow::Result<Voice> {
+    let comment = (!words.is_empty()).then(|| Comment::new(words)).transpose()?;
+    Ok(Voice { by, comment, channel, seen: None })
 }
 
 fn approved(policy: &Policy) -> anyhow::Result<Story> {
@@ -205,8 +238,7 @@ fn approved(policy: &Policy) -> anyhow::Result<Story> {
     };
     let mut story = Telling::begin(policy, jane(), "2026-11-23T08:15:00.000Z", body)?;
     story.then(8 * HOUR, Command::Remind)?;
-    let comment = Some(Comment::new("Fine for the feature pipeline.")?);
-    story.then(25 * MINUTE, Command::Approve { by: dana(), comment, channel: Channel::Api })?;
+    story.decided(25 * MINUTE, dana(), DecisionKind::Approved, "Fine for the feature pipeline.")?;
     story.added("89abcdef01234567")?;
     Ok(story.end())
 }
@@ -219,6 +251,23 @@ fn automatic(policy: &Policy) -> anyhow::Result<Story> {
     Ok(story.end())
 }
 
+fn by_link(policy: &Policy) -> anyhow::Result<Story> {
+    let body = SubmitRequest {
+        image: "node:latest".to_owned(),
+        custom_name: Some("node-storefront".to_owned()),
+        justification: Some("The storefront moves to a hardened base.".to_owned()),
+        ..for_team("data-engineering")
+    };
+    let mut story = Telling::begin(policy, jane(), "2026-11-23T14:00:00.000Z", body)?;
+    let link = story.stored.request.link_for(&dana().person.email, story.now).context("there is no link")?;
+    let by = Principal::by_address(&link.approver);
+    let voice = Voice { seen: Some(link.digest), ..voice(by, Channel::Link, "Fine, & thanks for asking first.")? };
+    story.link = Some(link);
+    story.then(35 * MINUTE, Command::Decide { answer: DecisionKind::Approved, voice })?;
+    story.added("bcdef0123456789a")?;
+    Ok(story.end())
+}
+
 fn retried(policy: &Policy) -> anyhow::Result<Story> {
     let body = SubmitRequest {
         image: "base-image/wolfi-base".to_owned(),
@@ -228,9 +277,8 @@ fn retried(policy: &Policy) -> anyhow::Result<Story> {
     };
     let mut story = Telling::begin(policy, jane(), "2026-11-24T07:45:00.000Z", body)?;
     story.then(2 * DAY, Command::Escalate)?;
-    story.then(HOUR, Command::Approve { by: sasha(), comment: None, channel: Channel::Api })?;
-    let comment = Some(Comment::new("Agreed, with the nightly rebuild.")?);
-    story.then(2 * HOUR, Command::Approve { by: lena(), comment, channel: Channel::Api })?;
+    story.decided(HOUR, petra(), DecisionKind::Approved, "Sasha is away; no objection.")?;
+    story.decided(2 * HOUR, lena(), DecisionKind::Approved, "Agreed, with the nightly rebuild.")?;
     story.claimed()?;
     let entitlement = Entitlement {
         plan: "Applications".to_owned(),
@@ -242,7 +290,24 @@ fn retried(policy: &Policy) -> anyhow::Result<Story> {
     let failure = provisioner::failure::denied("permission denied", submission, &entitlement);
     story.then(TO_CREATE, Command::Fail { lease_id: "sample-lease".to_owned(), failure })?;
     story.then(DAY, Command::Retry { by: alex(), channel: Channel::Api })?;
+    story.decided(HOUR, sasha(), DecisionKind::Approved, "")?;
+    story.then(2 * DAY, Command::Escalate)?;
+    story.decided(HOUR, lena(), DecisionKind::Approved, "Still fine.")?;
     story.added("abcdef0123456789")?;
+    Ok(story.end())
+}
+
+fn emergency(policy: &Policy) -> anyhow::Result<Story> {
+    let body = SubmitRequest {
+        image: "nginx:latest".to_owned(),
+        custom_name: Some("nginx-edge".to_owned()),
+        justification: Some("The proxy that runs now cannot be patched.".to_owned()),
+        ..for_team("data-engineering")
+    };
+    let mut story = Telling::begin(policy, jane(), "2026-11-24T22:10:00.000Z", body)?;
+    let voice = voice(ivy(), Channel::Api, "Incident 4711: the edge is down until the proxy is replaced.")?;
+    story.then(10 * MINUTE, Command::BreakGlass(voice))?;
+    story.added("cdef0123456789ab")?;
     Ok(story.end())
 }
 
@@ -253,8 +318,7 @@ fn rejected(policy: &Policy) -> anyhow::Result<Story> {
         ..for_team("data-engineering")
     };
     let mut story = Telling::begin(policy, jane(), "2026-11-25T10:00:00.000Z", body)?;
-    let reason = Some(Comment::new("Databases run as a managed service here.")?);
-    story.then(40 * MINUTE, Command::Reject { by: dana(), reason, channel: Channel::Api })?;
+    story.decided(40 * MINUTE, dana(), DecisionKind::Rejected, "Databases run as a managed service here.")?;
     Ok(story.end())
 }
 
@@ -288,13 +352,21 @@ fn for_team(team: &str) -> SubmitRequest {
     SubmitRequest { team: team.to_owned(), ..SubmitRequest::default() }
 }
 
-/// The default policy, but a security review takes two approvals.
+/// The default policy, but a security review takes two approvals, and a reviewer is away when the first is asked for.
 fn two_reviews() -> anyhow::Result<Policy> {
-    let (before, security_review) =
-        DEFAULT_POLICY.split_once("  security-review:\n").context("the policy has no security review")?;
-    anyhow::ensure!(security_review.contains("approvals: 1"), "a security review does not take one approval");
-    let security_review = security_review.replacen("approvals: 1", "approvals: 2", 1);
-    Ok(Policy::from_yaml(&format!("{before}  security-review:\n{security_review}"))?)
+    let replaced = |text: &str, from: &str, to: &str| -> anyhow::Result<String> {
+        anyhow::ensure!(text.matches(from).count() == 1, "the default policy does not say `{from}` once");
+        Ok(text.replacen(from, to, 1))
+    };
+    let one = "{ count: 1, groups: [security-reviewers] }";
+    let policy = replaced(DEFAULT_POLICY, one, "{ count: 2, groups: [security-reviewers] }")?;
+    let away = "delegations:
+  - approver: sasha@acme.example
+    delegate: petra@acme.example
+    from: 2026-11-23T00:00:00Z
+    until: 2026-11-27T00:00:00Z
+";
+    Ok(Policy::from_yaml(&replaced(&policy, "delegations: []\n", away)?)?)
 }
 
 /// What Chainguard offers in these stories.

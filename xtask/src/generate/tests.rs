@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use super::*;
@@ -47,7 +47,7 @@ fn nothing_generated_contains_a_secret_or_a_path_of_this_machine() {
             assert!(!text.to_lowercase().contains(&format!("{name}\":")), "{path} has a member {name}");
         }
         for word in random_looking(&text) {
-            assert!(is_part_of_sample_token(word), "{path} contains {word}");
+            assert!(is_part_of_sample_token(word) || is_part_of_link(word), "{path} contains {word}");
         }
     }
 }
@@ -69,6 +69,15 @@ fn is_part_of_sample_token(word: &str) -> bool {
     let Ok(bytes) = URL_SAFE_NO_PAD.decode(word) else { return false };
     let Ok(text) = String::from_utf8(bytes) else { return false };
     text.contains("sample")
+}
+
+/// Whether it is the parameter of a signed link that says whose it is, or the form that its holder sends. The signature
+/// is hexadecimal, and made with a key that stands in the code for everybody to read.
+fn is_part_of_link(word: &str) -> bool {
+    let address = word.strip_prefix("approver=").and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    let form = STANDARD.decode(word).ok();
+    address.is_some_and(|bytes| bytes.ends_with(b"@acme.example"))
+        || form.is_some_and(|bytes| bytes.ends_with(b"&decision=approve"))
 }
 
 #[test]

@@ -17,11 +17,41 @@ const ROUTES: &[(&str, &str)] = &[
     ("PATCH /request/{id}/reject", "approval"),
     ("PATCH /request/{id}/cancel", "approval"),
     ("PATCH /request/{id}/retry", "approval"),
+    ("PATCH /request/{id}/break-glass", "approval"),
+    ("GET /approval/{id}", "approval"),
+    ("HEAD /approval/{id}", "approval"),
+    ("POST /approval/{id}", "approval"),
 ];
 
 /// Routes that anybody may call, and why.
-const OPEN: &[(&str, &str)] =
-    &[("GET /openapi.json", "it holds no secret, and tools read it before they have a token")];
+const OPEN: &[(&str, &str)] = &[
+    ("GET /openapi.json", "it holds no secret, and tools read it before they have a token"),
+    ("GET /approval/{id}", SIGNED),
+    ("HEAD /approval/{id}", SIGNED),
+    ("POST /approval/{id}", SIGNED),
+];
+
+const SIGNED: &str =
+    "who follows a link has no token; the function verifies the link's signature, and shows nothing without";
+
+/// What the access log says of a call. All of it comes from API Gateway and none of it from the caller: the query of a
+/// signed link, which is as good as a password, is in no log.
+const LOGGED: &[&str] = &[
+    "authorizer.latency",
+    "authorizer.status",
+    "error.responseType",
+    "identity.sourceIp",
+    "integration.integrationStatus",
+    "integrationLatency",
+    "integrationStatus",
+    "protocol",
+    "requestId",
+    "requestTime",
+    "responseLatency",
+    "responseLength",
+    "routeKey",
+    "status",
+];
 
 #[test]
 fn every_route_of_the_design_is_there_and_answered_by_its_function() {
@@ -127,6 +157,26 @@ fn the_api_is_throttled_and_logs_who_asked_what() {
         for written in ["$context.path", "$context.identity.userAgent", "$context.authorizer.claims", "$request."] {
             if format.contains(written) {
                 problems.push(format!("{id}: its access log has {written}, which callers write: take it out"));
+            }
+        }
+    }
+    nothing_wrong(&problems);
+}
+
+#[test]
+fn nothing_that_a_caller_writes_gets_into_the_access_log() {
+    let deployed = deployed();
+    let mut problems = Vec::new();
+    for (id, api) in deployed.of_type("AWS::Serverless::HttpApi") {
+        let format = api["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap_or_default();
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '.' || character == '_';
+        for written in format.split('$').skip(1) {
+            let name = written.split(|character| !is_part(character)).next().unwrap_or_default();
+            let is_known = name.strip_prefix("context.").is_some_and(|name| LOGGED.contains(&name));
+            if !is_known {
+                problems.push(format!(
+                    "{id}: its access log has ${name}: take it out, or list it in LOGGED if it is never the caller's"
+                ));
             }
         }
     }

@@ -11,6 +11,7 @@
 )]
 
 mod api;
+mod break_glass;
 mod delivery;
 mod deployed;
 mod environment;

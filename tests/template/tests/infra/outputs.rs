@@ -12,6 +12,7 @@ const OUTPUTS: &[(&str, &str)] = &[
     ("ArchiveBucketName", "ArchiveBucket"),
     ("ChainguardSecretArn", "ChainguardSecret"),
     ("NotificationSecretArn", "NotificationSecret"),
+    ("LinkKeysArn", "LinkKeys"),
     ("AlarmTopicArn", "AlarmTopic"),
 ];
 

@@ -312,6 +312,22 @@ fn requests_are_written_by_those_who_change_them_and_read_without_a_scan() {
 }
 
 #[test]
+fn an_index_is_read_by_those_who_look_there_and_the_table_by_its_keys_alone() {
+    let deployed = deployed();
+    let mut queried: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for right in rights_on(&deployed, "RequestsTable").into_iter().filter(|right| right.action == "dynamodb:query") {
+        queried.entry(right.function).or_default().insert(right.resource);
+    }
+    let index = |name: &str| format!("${{RequestsTable.Arn}}/index/{name}");
+    let expected = BTreeMap::from([
+        ("approval".to_owned(), BTreeSet::from(["by-image"].map(index))),
+        ("query".to_owned(), BTreeSet::from(["by-image", "by-requester", "by-status", "by-team"].map(index))),
+        ("steward".to_owned(), BTreeSet::from(["due"].map(index))),
+    ]);
+    assert_eq!(queried, expected);
+}
+
+#[test]
 fn the_router_may_publish_and_read_the_stream_and_nothing_else() {
     let deployed = deployed();
     let mut problems = only(&deployed, "EventBus", &["events:putevents"], &["router", "steward"]);
@@ -340,9 +356,10 @@ fn a_secret_is_read_by_those_it_is_for() {
     let read = ["secretsmanager:getsecretvalue"];
     let mut problems = only(&deployed, "ChainguardSecret", &read, &["provisioner", "steward"]);
     problems.extend(only(&deployed, "NotificationSecret", &read, &["notifier"]));
+    problems.extend(only(&deployed, "LinkKeys", &read, &["approval", "notifier"]));
     for (secret, _) in deployed.of_type("AWS::SecretsManager::Secret") {
         problems.extend(nothing_but(&deployed, secret, &read));
-        if !["ChainguardSecret", "NotificationSecret"].contains(&secret) {
+        if !["ChainguardSecret", "NotificationSecret", "LinkKeys"].contains(&secret) {
             problems.push(format!("{secret}: say in this test who reads it"));
         }
     }

@@ -24,10 +24,15 @@ fn operations(document: &Value) -> BTreeMap<String, &Value> {
         .collect()
 }
 
+/// Whether a browser is answered, with a page whatever happens.
+fn is_for_browsers(operation: &Value) -> bool {
+    operation["tags"] == serde_json::json!(["links"])
+}
+
 /// Every answer with a problem: the operation, its status, the kinds that are named.
 fn refusals(document: &Value) -> Vec<(String, u16, Vec<String>)> {
     let mut refusals = Vec::new();
-    for (name, operation) in operations(document) {
+    for (name, operation) in operations(document).into_iter().filter(|(_, operation)| !is_for_browsers(operation)) {
         for (status, response) in operation["responses"].as_object().unwrap() {
             let description = response["description"].as_str().unwrap();
             let kinds = description.split('`').skip(1).step_by(2).map(str::to_owned).collect();
@@ -61,7 +66,7 @@ fn it_has_the_routes_of_the_template() {
             Some(format!("{method} {path}"))
         })
         .collect();
-    assert_eq!(routes.len(), 10);
+    assert_eq!(routes.len(), 14);
     assert_eq!(operations(&document()).into_keys().collect::<BTreeSet<_>>(), routes);
 }
 
@@ -94,22 +99,40 @@ fn every_kind_of_problem_that_an_answer_names_has_that_answers_status() {
 }
 
 #[test]
-fn every_answer_but_success_is_a_problem() {
+fn an_operation_that_needs_a_service_behind_it_says_so_whether_or_not_it_helps_to_try_again() {
+    let refusals = refusals(&document());
+    let naming = |named: &str| -> BTreeSet<&str> {
+        let of_kind = refusals.iter().filter(|(_, _, kinds)| kinds.iter().any(|kind| kind == named));
+        of_kind.map(|(operation, _, _)| operation.as_str()).collect()
+    };
+    assert!(!naming("internal-error").is_empty());
+    assert_eq!(naming("internal-error"), naming("service-unavailable"));
+}
+
+#[test]
+fn every_answer_but_success_is_a_problem_except_to_browsers() {
     let document = document();
     for (name, operation) in operations(&document) {
         for (status, response) in operation["responses"].as_object().unwrap() {
-            let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
+            let content = &response["content"];
+            if is_for_browsers(operation) {
+                let has_body = !name.starts_with("HEAD ") && !status.starts_with('3');
+                assert_eq!(content["text/html"].is_object(), has_body, "{name} {status}");
+                assert!(content["application/problem+json"].is_null(), "{name} {status}");
+                continue;
+            }
+            let problem = &content["application/problem+json"]["schema"]["$ref"];
             assert_eq!(*problem == "#/components/schemas/Problem", !status.starts_with('2'), "{name} {status}");
         }
     }
 }
 
 #[test]
-fn every_operation_needs_a_token_but_the_description_itself() {
+fn every_operation_needs_a_token_but_the_description_itself_and_signed_links() {
     let document = document();
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     for (name, operation) in operations(&document) {
-        let needs_token = name != "GET /openapi.json";
+        let needs_token = name != "GET /openapi.json" && !is_for_browsers(operation);
         assert_eq!(operation["responses"].get("401").is_some(), needs_token, "{name}");
         let security = if needs_token { serde_json::json!([{ "bearer": [] }]) } else { serde_json::json!([]) };
         assert_eq!(operation["security"], security, "{name}");

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use domain::id::RequestId;
 use domain::person::Principal;
 use lambda::http::verdict::{EMAIL, GROUPS, SUBJECT};
@@ -27,17 +29,28 @@ const TIME_EPOCH: i64 = 1_795_421_700_000;
 pub(super) struct Call<'a> {
     method: &'static str,
     route: &'static str,
-    caller: &'a Principal,
+    caller: Option<&'a Principal>,
     id: Option<RequestId>,
-    query: &'a [(&'static str, &'static str)],
+    query: String,
     headers: BTreeMap<&'static str, String>,
-    body: Option<String>,
+    body: Option<Body>,
+}
+
+/// A body as a payload carries it.
+enum Body {
+    Text(String),
+    Base64(String),
 }
 
 impl<'a> Call<'a> {
     /// Of a route of the template, `/request/{id}`, by somebody whom the authorizer vouches for.
     pub(super) fn of(method: &'static str, route: &'static str, caller: &'a Principal) -> Self {
-        Self { method, route, caller, id: None, query: &[], headers: common_headers(), body: None }
+        Self { caller: Some(caller), ..Self::without_token(method, route) }
+    }
+
+    /// Of a route that asks nobody who calls it.
+    pub(super) fn without_token(method: &'static str, route: &'static str) -> Self {
+        Self { method, route, caller: None, id: None, query: String::new(), headers: common_headers(), body: None }
     }
 
     /// About this request: `{id}` of the route.
@@ -46,7 +59,13 @@ impl<'a> Call<'a> {
     }
 
     /// With these query parameters, whose values need no escaping.
-    pub(super) fn with_query(self, query: &'a [(&'static str, &'static str)]) -> Self {
+    pub(super) fn with_query(self, query: &[(&str, &str)]) -> Self {
+        let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.with_raw_query(query.join("&"))
+    }
+
+    /// With this query, whose values need no unescaping.
+    pub(super) fn with_raw_query(self, query: String) -> Self {
         Self { query, ..self }
     }
 
@@ -56,11 +75,17 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// With this body.
+    /// With this JSON body.
     pub(super) fn with_body(self, body: &impl Serialize) -> anyhow::Result<Self> {
         let body = serde_json::to_string(body).context("failed to write a body")?;
         let call = self.with_header("content-type", "application/json".to_owned());
-        Ok(Self { body: Some(body), ..call })
+        Ok(Self { body: Some(Body::Text(body)), ..call })
+    }
+
+    /// With this form. API Gateway hands on everything that is neither text nor JSON, XML or JavaScript as base64.
+    pub(super) fn with_form(self, form: &str) -> Self {
+        let call = self.with_header("content-type", "application/x-www-form-urlencoded".to_owned());
+        Self { body: Some(Body::Base64(STANDARD.encode(form))), ..call }
     }
 
     /// The payload.
@@ -69,32 +94,33 @@ impl<'a> Call<'a> {
             Some(id) => self.route.replace("{id}", &id.to_string()),
             None => self.route.to_owned(),
         };
-        let query: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let groups: Value = self.caller.groups.iter().map(String::as_str).collect();
         let mut context = request_context(self.method, self.route, &path);
         let mut event = json!({
             "version": "2.0",
             "routeKey": format!("{} {}", self.method, self.route),
             "rawPath": path,
-            "rawQueryString": query.join("&"),
+            "rawQueryString": self.query,
             "headers": self.headers,
-            "isBase64Encoded": false,
+            "isBase64Encoded": matches!(self.body, Some(Body::Base64(_))),
         });
-        let verdict = json!({
-            SUBJECT: self.caller.person.subject,
-            EMAIL: self.caller.person.email,
-            GROUPS: groups.to_string(),
-        });
-        insert(&mut context, "authorizer", json!({ "lambda": verdict }))?;
+        if let Some(caller) = self.caller {
+            let groups: Value = caller.groups.iter().map(String::as_str).collect();
+            let verdict = json!({
+                SUBJECT: caller.person.subject,
+                EMAIL: caller.person.email,
+                GROUPS: groups.to_string(),
+            });
+            insert(&mut context, "authorizer", json!({ "lambda": verdict }))?;
+        }
         insert(&mut event, "requestContext", context)?;
         if !self.query.is_empty() {
-            let parameters: BTreeMap<_, _> = self.query.iter().copied().collect();
+            let parameters: BTreeMap<_, _> = self.query.split('&').filter_map(|pair| pair.split_once('=')).collect();
             insert(&mut event, "queryStringParameters", json!(parameters))?;
         }
         if let Some(id) = self.id {
             insert(&mut event, "pathParameters", json!({ "id": id }))?;
         }
-        if let Some(body) = self.body {
+        if let Some(Body::Text(body) | Body::Base64(body)) = self.body {
             insert(&mut event, "body", body.into())?;
         }
         Ok(event)

@@ -5,20 +5,26 @@ mod http;
 mod queue;
 mod stream;
 
+use anyhow::Context as _;
 use domain::api::DecisionRequest;
 use domain::envelope::Detail;
 use domain::event::EventType;
+use domain::link::KeyRing;
 use serde_json::Value;
 use steward::Task;
+use url::form_urlencoded;
 
 use self::http::Call;
 use super::files::GeneratedFile;
-use super::samples::{Samples, Story, alex, dana, jane};
+use super::samples::{Samples, Story, alex, dana, ivy, jane};
 
 /// The account in all ARNs; AWS uses it in its own documentation.
 const ACCOUNT: &str = "123456789012";
 /// The region in all ARNs.
 const REGION: &str = "eu-central-1";
+
+/// The keys that the samples' links are signed with, which everybody can read here: no installation has them.
+const LINK_KEYS: &str = r#"{"currentId":"sample","current":"this is a sample key that signs nothing anywhere"}"#;
 
 /// A file's name without its ending, and what is in it. The name starts with the function's.
 type Payload = (String, Value);
@@ -70,6 +76,10 @@ fn of_query(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
             Call::of("GET", "/requests", &jane).with_query(&[("status", "pending"), ("limit", "25")]).event()?,
         ),
         (
+            "query-requests-of-image".to_owned(),
+            Call::of("GET", "/requests", &jane).with_query(&[("image", "python")]).event()?,
+        ),
+        (
             "query-catalog".to_owned(),
             Call::of("GET", "/catalog", &jane).with_query(&[("q", "postgres"), ("limit", "5")]).event()?,
         ),
@@ -79,10 +89,10 @@ fn of_query(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
 fn of_approval(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
     let said = |story: &Story, event_type| -> anyhow::Result<DecisionRequest> {
         let comment = story.event(event_type)?.data.comment;
-        Ok(DecisionRequest { comment: comment.map(|comment| comment.as_str().to_owned()) })
+        Ok(DecisionRequest { comment: comment.map(|comment| comment.as_str().to_owned()), digest: None })
     };
-    let Samples { approved, rejected, cancelled, retried, .. } = samples;
-    Ok(vec![
+    let Samples { approved, rejected, cancelled, retried, emergency, .. } = samples;
+    let mut payloads = vec![
         (
             "approval-approve".to_owned(),
             Call::of("PATCH", "/request/{id}/approve", &dana())
@@ -99,6 +109,38 @@ fn of_approval(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
         ),
         ("approval-cancel".to_owned(), Call::of("PATCH", "/request/{id}/cancel", &jane()).about(cancelled.id).event()?),
         ("approval-retry".to_owned(), Call::of("PATCH", "/request/{id}/retry", &alex()).about(retried.id).event()?),
+        (
+            "approval-break-glass".to_owned(),
+            Call::of("PATCH", "/request/{id}/break-glass", &ivy())
+                .about(emergency.id)
+                .with_body(&said(emergency, EventType::BreakGlassUsed)?)?
+                .event()?,
+        ),
+    ];
+    payloads.extend(of_links(&samples.by_link)?);
+    Ok(payloads)
+}
+
+/// Calls of who holds a signed link: a mail scanner, then the approver, who looks and decides.
+fn of_links(story: &Story) -> anyhow::Result<Vec<Payload>> {
+    let link = story.link.as_ref().context("the story has no link")?;
+    let signed = KeyRing::from_json(LINK_KEYS)?.link(link);
+    let (_, query) = signed.split_once('?').context("a link has no query")?;
+    let call = |method| {
+        Call::without_token(method, "/approval/{id}")
+            .about(story.id)
+            .with_raw_query(query.to_owned())
+            .with_header("accept", "text/html".to_owned())
+    };
+    let comment = story.event(EventType::Approved)?.data.comment.context("nothing was said")?;
+    let form = form_urlencoded::Serializer::new(String::new())
+        .append_pair("comment", comment.as_str())
+        .append_pair("decision", "approve")
+        .finish();
+    Ok(vec![
+        ("approval-link-probe".to_owned(), call("HEAD").event()?),
+        ("approval-link-show".to_owned(), call("GET").event()?),
+        ("approval-link-decide".to_owned(), call("POST").with_form(&form).event()?),
     ])
 }
 
@@ -132,6 +174,7 @@ const fn for_people(event_type: EventType) -> Option<&'static str> {
     match event_type {
         EventType::Submitted => Some("submitted"),
         EventType::ApprovalRecorded => Some("approval-recorded"),
+        EventType::BreakGlassUsed => Some("break-glass-used"),
         EventType::Approved => Some("approved"),
         EventType::Rejected => Some("rejected"),
         EventType::Cancelled => Some("cancelled"),
@@ -140,7 +183,8 @@ const fn for_people(event_type: EventType) -> Option<&'static str> {
         EventType::Expired => Some("expired"),
         EventType::Failed => Some("failed"),
         EventType::Available => Some("available"),
-        EventType::ProvisioningStarted | EventType::Provisioned | EventType::Retried => None,
+        EventType::Retried => Some("retried"),
+        EventType::ProvisioningStarted | EventType::Provisioned => None,
     }
 }
 

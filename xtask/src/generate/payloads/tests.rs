@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use domain::api::SubmitRequest;
 use domain::person::Principal;
 use domain::ports::{PortError, PublishEvents};
@@ -68,7 +68,7 @@ fn every_function_reads_its_payloads_and_has_one() {
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     route: String,
-    caller: Principal,
+    caller: Option<Principal>,
     id: Option<String>,
     submission: Option<SubmitRequest>,
     decision: Option<DecisionRequest>,
@@ -81,11 +81,11 @@ async fn seen(name: &str) -> Seen {
     let response = answer("test", payload(name), |call| {
         let found = Seen {
             route: call.route().to_owned(),
-            caller: call.principal().unwrap(),
+            caller: call.principal().ok(),
             id: call.request_id().ok().map(|id| id.to_string()),
             submission: call.json().ok(),
             decision: call.json_or_default().ok(),
-            query: call.query("q").or_else(|| call.query("status")).map(str::to_owned),
+            query: ["q", "status", "image"].into_iter().find_map(|name| call.query(name)).map(str::to_owned),
             idempotency_key: call.header("idempotency-key").map(str::to_owned),
         };
         *seen.lock().unwrap() = Some(found);
@@ -106,7 +106,7 @@ async fn a_handler_finds_the_call_that_was_meant() {
     for (name, story) in submitted {
         let seen = seen(name).await;
         assert_eq!(seen.route, "POST /request");
-        assert_eq!(seen.caller, story.requester);
+        assert_eq!(seen.caller.as_ref(), Some(&story.requester));
         assert_eq!(seen.submission, Some(story.body.clone()), "{name}");
         assert!(seen.idempotency_key.is_some());
     }
@@ -115,11 +115,18 @@ async fn a_handler_finds_the_call_that_was_meant() {
         ("approval-reject", "PATCH /request/{id}/reject", dana(), &samples.rejected, EventType::Rejected),
         ("approval-cancel", "PATCH /request/{id}/cancel", jane(), &samples.cancelled, EventType::Cancelled),
         ("approval-retry", "PATCH /request/{id}/retry", alex(), &samples.retried, EventType::Retried),
+        (
+            "approval-break-glass",
+            "PATCH /request/{id}/break-glass",
+            ivy(),
+            &samples.emergency,
+            EventType::BreakGlassUsed,
+        ),
     ];
     for (name, route, caller, story, event_type) in decided {
         let record = story.event(event_type).unwrap().data;
         let seen = seen(name).await;
-        assert_eq!((seen.route.as_str(), &seen.caller), (route, &caller));
+        assert_eq!((seen.route.as_str(), seen.caller.as_ref()), (route, Some(&caller)));
         assert_eq!(seen.id, Some(story.id.to_string()));
         assert_eq!(seen.decision.unwrap().comment.as_deref(), record.comment.as_ref().map(Text::as_str));
         // Who calls is who did it in the story.
@@ -129,14 +136,47 @@ async fn a_handler_finds_the_call_that_was_meant() {
         ("query-request", "GET /request/{id}", Some(samples.approved.id), None),
         ("query-request-events", "GET /request/{id}/events", Some(samples.approved.id), None),
         ("query-requests", "GET /requests", None, Some("pending")),
+        ("query-requests-of-image", "GET /requests", None, Some("python")),
         ("query-catalog", "GET /catalog", None, Some("postgres")),
     ];
     for (name, route, id, query) in asked {
         let seen = seen(name).await;
-        assert_eq!((seen.route.as_str(), seen.caller), (route, jane()));
+        assert_eq!((seen.route.as_str(), seen.caller), (route, Some(jane())));
         assert_eq!(seen.id, id.map(|id| id.to_string()));
         assert_eq!(seen.query.as_deref(), query);
     }
+}
+
+#[tokio::test]
+async fn a_link_is_followed_without_a_token_and_its_signature_holds() {
+    let story = samples().by_link;
+    let link = story.link.clone().unwrap();
+    let decided = story.event(EventType::Approved).unwrap().data;
+    for (name, method) in
+        [("approval-link-probe", "HEAD"), ("approval-link-show", "GET"), ("approval-link-decide", "POST")]
+    {
+        let seen = seen(name).await;
+        assert_eq!((seen.route, seen.caller), (format!("{method} /approval/{{id}}"), None));
+        assert_eq!(seen.id, Some(story.id.to_string()));
+        let payload: Value = payload(name);
+        assert_eq!(payload["requestContext"]["http"]["method"], method);
+        let query = payload["rawQueryString"].as_str().unwrap();
+        let verified = KeyRing::from_json(LINK_KEYS).unwrap().verify(story.id, query, decided.timestamp);
+        assert_eq!(verified.as_ref(), Ok(&link), "{name}");
+    }
+    assert_eq!(Some(&link.approver), decided.approver.as_ref());
+}
+
+#[test]
+fn the_form_of_a_link_says_what_the_approver_said() {
+    let payload: Value = payload("approval-link-decide");
+    assert_eq!(payload["headers"]["content-type"], "application/x-www-form-urlencoded");
+    assert_eq!(payload["isBase64Encoded"], true);
+    let form = STANDARD.decode(payload["body"].as_str().unwrap()).unwrap();
+    let fields: BTreeMap<String, String> = form_urlencoded::parse(&form).into_owned().collect();
+    let said = samples().by_link.event(EventType::Approved).unwrap().data.comment.unwrap();
+    let expected = [("comment", said.as_str()), ("decision", "approve")];
+    assert_eq!(fields, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
 }
 
 /// The events that a function behind a queue handles.

@@ -48,9 +48,10 @@ fn examples_as_written_are_read_back_as_events() {
 /// What every schema requires of `data`, by type of event. Written out, so that a promise is not dropped unseen.
 #[test]
 fn what_a_type_always_carries_is_required() {
-    let wanted: [(EventType, &[&str]); 13] = [
+    let wanted: [(EventType, &[&str]); 14] = [
         (EventType::Submitted, &["channel"]),
         (EventType::ApprovalRecorded, &["approver", "channel", "decision", "previousHash"]),
+        (EventType::BreakGlassUsed, &["approver", "channel", "comment", "decision", "previousHash"]),
         (EventType::Approved, &["approver", "decision", "previousHash"]),
         (EventType::Rejected, &["approver", "channel", "comment", "decision", "previousHash"]),
         (EventType::Cancelled, &["channel", "previousHash"]),
@@ -144,6 +145,8 @@ fn members_of_other_types_of_event_do_not_fit() {
         (EventType::Approved, "chainguardRepoId", json!("x")),
         (EventType::Provisioned, "error", failure),
         (EventType::Reminded, "approver", json!("dana@acme.example")),
+        // Nobody breaks the glass for somebody else.
+        (EventType::BreakGlassUsed, "onBehalfOf", json!("dana@acme.example")),
     ] {
         let mut event = example(event_type);
         event["data"][member] = value;
