@@ -290,13 +290,13 @@ async fn breaking_the_glass_approves_alone_and_everybody_is_told() {
     let policy = policy_with(folder.path(), &[(one, two)]);
     let world = World::start_with(&Options { policy: Some(policy), ..Options::default() }).await;
     let client = &world.client;
-    let (jane, ines, dana) = (client.token("jane").await, client.token("ines").await, client.token("dana").await);
+    let (jane, ivy, dana) = (client.token("jane").await, client.token("ivy").await, client.token("dana").await);
     let id = submitted(client, &jane, &request("python", "python")).await;
     let refused = client.decide(&id, "break-glass", &dana, &json!({"comment": "hurry"})).await;
     assert_eq!((refused.status, refused.problem()), (403, "may-not-break-glass"), "{refused:?}");
-    let refused = client.decide(&id, "break-glass", &ines, &Value::Null).await;
+    let refused = client.decide(&id, "break-glass", &ivy, &Value::Null).await;
     assert_eq!((refused.status, refused.problem()), (422, "reason-required"), "{refused:?}");
-    let approved = client.decide(&id, "break-glass", &ines, &json!({"comment": "outage 4711"})).await;
+    let approved = client.decide(&id, "break-glass", &ivy, &json!({"comment": "outage 4711"})).await;
     assert_eq!((approved.status, approved.text("status")), (200, "approved"), "{approved:?}");
     client.until_status(&id, "available", &jane).await;
     let types: Vec<Value> =
