@@ -1,13 +1,11 @@
 use std::collections::BTreeMap;
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use aws_lambda_events::sqs::SqsMessage;
+use captured_log::{Log, listen};
 use domain::journal::Record;
 use domain::ports::PortError;
 use serde_json::{Value, json};
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 
@@ -38,40 +36,9 @@ impl Memory {
     }
 }
 
-/// The log lines of a test, as the functions write them.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn start() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    fn audit_lines(&self) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["target"] == AUDIT_TARGET).collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
+/// The audit lines among those of a test.
+fn audit_lines(log: &Log) -> Vec<Value> {
+    log.lines().into_iter().filter(|line| line["target"] == AUDIT_TARGET).collect()
 }
 
 fn record(sequence: u64) -> Record {
@@ -114,30 +81,30 @@ async fn batch(archive: &Memory, events: &[Detail]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_record_is_archived_and_logged_once_however_often_it_arrives() {
-    let (log, _guard) = Log::start();
+    let log = listen();
     let archive = Memory::default();
     assert!(batch(&archive, &[event(1), event(2), event(1)]).await.is_empty());
     assert!(batch(&archive, &[event(2)]).await.is_empty());
     assert_eq!(archive.sequences(), [1, 2]);
     let logged: Vec<Record> =
-        log.audit_lines().iter().map(|line| serde_json::from_str(line["record"].as_str().unwrap()).unwrap()).collect();
+        audit_lines(&log).iter().map(|line| serde_json::from_str(line["record"].as_str().unwrap()).unwrap()).collect();
     assert_eq!(logged, [record(1), record(2)]);
     // What the alarm on breaking the glass goes by.
-    assert!(log.audit_lines().iter().all(|line| line["event_type"] == "image.request.submitted"));
+    assert!(audit_lines(&log).iter().all(|line| line["event_type"] == "image.request.submitted"));
 }
 
 #[tokio::test]
 async fn only_the_message_that_could_not_be_archived_fails_and_it_is_not_logged() {
-    let (log, _guard) = Log::start();
+    let log = listen();
     let archive = Memory { failing: vec![2], ..Memory::default() };
     assert_eq!(batch(&archive, &[event(1), event(2), event(3)]).await, ["message-2"]);
     assert_eq!(archive.sequences(), [1, 3]);
-    assert_eq!(log.audit_lines().len(), 2);
+    assert_eq!(audit_lines(&log).len(), 2);
 }
 
 #[tokio::test]
 async fn a_record_that_does_not_verify_never_reaches_the_archive() {
-    let (log, _guard) = Log::start();
+    let log = listen();
     let archive = Memory::default();
     let mut forged = event(1);
     forged.data.requester = "mallory@acme.example".to_owned();
@@ -145,7 +112,7 @@ async fn a_record_that_does_not_verify_never_reaches_the_archive() {
     assert_eq!(error.downcast_ref(), Some(&AuditError::NotVerified(forged.data.event_id())));
     assert_eq!(batch(&archive, &[forged, event(2)]).await, ["message-1"]);
     assert_eq!(archive.sequences(), [2]);
-    assert_eq!(log.audit_lines().len(), 1);
+    assert_eq!(audit_lines(&log).len(), 1);
 }
 
 #[test]

@@ -1,49 +1,13 @@
 //! What gets into the log.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
+use captured_log::listen;
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
 use super::world::{DANA, Fault, World, draft, form, id, principal};
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Everything that is logged from here on in this thread, whatever its level.
-fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_env_filter(EnvFilter::new("trace"))
-        .with_writer(move || writer.clone())
-        .finish();
-    (lines, tracing::subscriber::set_default(subscriber))
-}
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
 #[tokio::test]
 async fn no_link_no_address_and_no_comment_is_logged() {
-    let (lines, _guard) = listen();
+    let log = listen();
     let world = World::new();
     world.submit(1, draft()).await;
     let query = world.query(id(1), DANA);
@@ -62,7 +26,7 @@ async fn no_link_no_address_and_no_comment_is_logged() {
         world.get(id(1), &query).await;
         world.post(id(1), &query, &form("approve", "very secret reasons")).await;
     }
-    let text = lines.text();
+    let text = log.text();
     let signature = query.rsplit_once('=').unwrap().1;
     let approver = query.split(['=', '&']).nth(1).unwrap();
     for secret in [signature, approver, "acme.example", "secret", "approver=", "0123456789abcdef"] {
@@ -75,12 +39,11 @@ async fn each_call_is_one_line_and_each_decision_one_more() {
     let world = World::new();
     world.submit(1, draft()).await;
     let query = world.query(id(1), DANA);
-    let (lines, _guard) = listen();
+    let log = listen();
     world.get(id(1), &query).await;
     world.post(id(1), &query, &form("reject", "")).await;
     world.post(id(1), &query, &form("approve", "")).await;
-    let lines = lines.text();
-    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines = log.lines();
     let told: Vec<_> = lines
         .iter()
         .map(|line| {

@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::{Arc, Mutex};
 
 use domain::event::EventType;
@@ -597,30 +596,9 @@ async fn many_failures_make_one_bounded_error() {
     assert!(error.to_string().ends_with("; and 45 more") && error.to_string().len() < 1_000, "{error}");
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_log_line_has_a_link_an_address_or_a_word_of_anybodys() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let log = captured_log::listen();
     for forgets in [false, true] {
         for event in EventType::ALL {
             let world = World { forgets, ..World::new() };
@@ -634,8 +612,7 @@ async fn no_log_line_has_a_link_an_address_or_a_word_of_anybodys() {
     let world = World::new();
     *world.keys.lock().unwrap() = Some("{\"current\":\"top-secret\"}".to_owned());
     world.tell(EventType::Submitted, ApprovalTier::ManagerApproval).await.unwrap_err();
-    drop(guard);
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.text();
     assert!(text.contains("notified") && text.contains("failed to remember"));
     for hush in ["signature=", "/approval/", "approver=", "acme.example", "top-secret", "nightly ML pipeline", "FIPS"] {
         let told: Vec<&str> = text.lines().filter(|line| line.contains(hush)).collect();
