@@ -68,15 +68,16 @@ pub(crate) fn open(path: &Path, tables: &[Table]) -> Result<Database, TableError
 /// The calls of `UpdateTable` that add what the table has in the template and not in the store. An item that is there
 /// already gets into an index with the keys that it has, or once it is written with them.
 fn missing_indexes(table: &Table, described: &Value) -> Vec<Value> {
-    let listed = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let there = listed(&described["Table"]["GlobalSecondaryIndexes"]);
-    let wanted = listed(&table.create_table["GlobalSecondaryIndexes"]);
-    let missing = wanted.into_iter().filter(|index| there.iter().all(|known| known["IndexName"] != index["IndexName"]));
+    let member = |of: &Value, name: &str| of.get(name).cloned().unwrap_or_default();
+    let indexes = |of: &Value| member(of, "GlobalSecondaryIndexes").as_array().cloned().unwrap_or_default();
+    let there = indexes(&member(described, "Table"));
+    let is_there = |index: &Value| there.iter().any(|known| known.get("IndexName") == index.get("IndexName"));
+    let missing = indexes(&table.create_table).into_iter().filter(|index| !is_there(index));
     missing
         .map(|index| {
             json!({
                 "TableName": table.name,
-                "AttributeDefinitions": table.create_table["AttributeDefinitions"],
+                "AttributeDefinitions": member(&table.create_table, "AttributeDefinitions"),
                 "GlobalSecondaryIndexUpdates": [{"Create": index}],
             })
         })

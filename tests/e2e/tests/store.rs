@@ -1,7 +1,7 @@
 //! What the store's ports promise, held against the embedded DynamoDB.
 
 #![recursion_limit = "256"]
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in a test, whatever is unexpected ends it")]
+#![expect(clippy::unwrap_used, reason = "in a test, whatever is unexpected ends it")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -91,6 +91,8 @@ fn may_use(folder: &str, other: &str) -> bool {
         "local" => is_shared || other.starts_with("functions/") || other == "tests/fake-chainguard",
         // The fake knows Chainguard's interface from its documentation, not from our client.
         "tests/fake-chainguard" => false,
+        // It hears whatever is logged and knows nobody.
+        "tests/captured-log" => false,
         "xtask" => !other.starts_with("tests/"),
         _ if folder.starts_with("functions/") || folder.starts_with("clients/") => is_shared,
         _ if folder.starts_with("tests/") => other != "xtask",
@@ -100,7 +102,8 @@ fn may_use(folder: &str, other: &str) -> bool {
 
 /// What of the workspace a crate's tests may use besides.
 fn tests_may_use(folder: &str, other: &str) -> bool {
-    other == "tests/fake-chainguard" && folder != "shared/domain" || may_use(folder, other)
+    let helps_tests = ["tests/captured-log", "tests/fake-chainguard"].contains(&other);
+    helps_tests && folder != "shared/domain" || may_use(folder, other)
 }
 
 #[test]
