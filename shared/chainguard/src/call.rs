@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::Chainguard;
 use crate::error::{Status, malformed, transport};
+use crate::statistics::Counters;
 use crate::token::Token;
 
 /// The largest body that is read, in bytes. v1's lists have no pages, so something must end them.
@@ -36,6 +37,11 @@ impl Call {
     pub(crate) const fn post(operation: &'static str, url: Url, body: Value) -> Self {
         Self { operation, method: Method::POST, url, body: Some(body) }
     }
+
+    /// Deletes what is at `url`.
+    pub(crate) const fn delete(operation: &'static str, url: Url) -> Self {
+        Self { operation, method: Method::DELETE, url, body: None }
+    }
 }
 
 /// What came back with a success.
@@ -56,30 +62,45 @@ impl Answer {
 impl<S: ReadSecret + Send + Sync> Chainguard<S> {
     /// Makes the call with the organisation's token, and again while Chainguard is unavailable.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ChainguardError> {
-        self.backoff.retry(call.operation, || async { self.send_authorized(call).await?.decode() }).await
+        self.backoff.retry(call.operation, &self.counters, || self.attempt(call)).await
+    }
+
+    /// As `call`, for a call whose answer says nothing: the documentation has it empty, the gateway writes `{}`.
+    pub(crate) async fn call_for_nothing(&self, call: &Call) -> Result<(), ChainguardError> {
+        let attempt = || async { self.send_authorized(call).await.map(drop) };
+        self.backoff.retry(call.operation, &self.counters, attempt).await
+    }
+
+    /// One attempt at the call, for those who repeat it themselves.
+    pub(crate) async fn attempt<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ChainguardError> {
+        self.send_authorized(call).await?.decode()
     }
 
     /// One attempt; a refused token is replaced once.
     async fn send_authorized(&self, call: &Call) -> Result<Answer, ChainguardError> {
-        let token = self.tokens.get(None).await?;
-        match self.send_with(call, &token).await {
-            Err(ChainguardError::Unauthenticated(_)) => {
-                let fresh = self.tokens.get(Some(&token)).await?;
-                self.send_with(call, &fresh).await
-            }
-            settled => settled,
+        let mut token = self.tokens.get(None).await?;
+        let mut outcome = self.send_with(call, &token).await;
+        if matches!(outcome, Err(ChainguardError::Unauthenticated(_))) {
+            self.counters.count_refused_token();
+            token = self.tokens.get(Some(&token)).await?;
+            outcome = self.send_with(call, &token).await;
         }
+        if matches!(outcome, Err(ChainguardError::Denied(_))) {
+            token.retire();
+        }
+        outcome
     }
 
     async fn send_with(&self, call: &Call, token: &Token) -> Result<Answer, ChainguardError> {
-        send(call.operation, self.request(call).bearer_auth(token.expose())).await
+        send(call.operation, self.request(call).bearer_auth(token.expose()), &self.counters).await
     }
 }
 
 impl<S> Chainguard<S> {
     /// Makes the call without a token, and again while Chainguard is unavailable.
     pub(crate) async fn call_anonymously<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ChainguardError> {
-        self.backoff.retry(call.operation, || async { send(call.operation, self.request(call)).await?.decode() }).await
+        let attempt = || async { send(call.operation, self.request(call), &self.counters).await?.decode() };
+        self.backoff.retry(call.operation, &self.counters, attempt).await
     }
 
     fn request(&self, call: &Call) -> RequestBuilder {
@@ -108,7 +129,12 @@ pub(crate) fn under(base: &Url, path: &str) -> Url {
 }
 
 /// Sends a request and reads the answer. Writes the one log line of the call, with nothing of what was sent or received.
-pub(crate) async fn send(operation: &'static str, request: RequestBuilder) -> Result<Answer, ChainguardError> {
+pub(crate) async fn send(
+    operation: &'static str,
+    request: RequestBuilder,
+    counters: &Counters,
+) -> Result<Answer, ChainguardError> {
+    counters.count_call();
     let started = Instant::now();
     let received = receive(request).await;
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -5,11 +5,10 @@ use std::fmt;
 use domain::ports::ChainguardError;
 use serde::{Deserialize, Deserializer};
 
-/// What the broker does, and so all that a token needs to allow (FACTS §4.6).
-const CAPABILITIES: [&str; 5] = ["repo.list", "repo.create", "groups.list", "registry.entitlements.list", "tag.list"];
+use crate::uidp::Uidp;
 
 /// What an operator has to do about a secret that nobody has filled in.
-pub(crate) const HOW_TO_CONFIGURE: &str = r#"nobody has filled in its secret yet: store {"kind":"token","token":"…"} in it, or {"kind":"exchange","identity":"…","token":"…"}"#;
+pub(crate) const HOW_TO_CONFIGURE: &str = r#"nobody has filled in its secret yet: store {"kind":"aws-web-identity","identity":"…"} in it, or {"kind":"token","token":"…"}, or one of the kinds `aws-signed-request` and `exchange`"#;
 
 /// A token. It has no way into a log: `Debug` does not show it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,8 +43,11 @@ impl<'de> Deserialize<'de> for Secret {
 }
 
 /// How to get an access token.
+///
+/// Where there is a `cap`, it is the list of capabilities that the token is narrowed to: the client's own if left out,
+/// and for an empty list all that the identity has.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Credential {
     /// Not at all: this is how the secret is deployed. The braces make serde refuse other members here too.
     Unconfigured {},
@@ -60,15 +62,26 @@ pub(crate) enum Credential {
         identity: String,
         /// The other issuer's token.
         token: Secret,
-        /// The capabilities that the token is narrowed to: the broker's own if left out, and for an empty list all that
-        /// the identity has.
-        #[serde(default = "capabilities")]
-        cap: Vec<String>,
+        /// See above.
+        #[serde(default)]
+        cap: Option<Vec<String>>,
     },
-}
-
-fn capabilities() -> Vec<String> {
-    CAPABILITIES.map(ToOwned::to_owned).to_vec()
+    /// As the AWS role that the process runs as, for which AWS vouches with a token (FACTS §4.4, way A).
+    AwsWebIdentity {
+        /// The assumable identity that trusts the role.
+        identity: Uidp,
+        /// See above.
+        #[serde(default)]
+        cap: Option<Vec<String>>,
+    },
+    /// As the AWS role that the process runs as, which signs a request (FACTS §4.4, way B).
+    AwsSignedRequest {
+        /// The assumable identity that trusts the role.
+        identity: Uidp,
+        /// See above.
+        #[serde(default)]
+        cap: Option<Vec<String>>,
+    },
 }
 
 impl Credential {
@@ -81,7 +94,7 @@ impl Credential {
 /// Serde's own words would quote the secret.
 fn explain(error: &serde_json::Error) -> String {
     if error.is_data() {
-        r#"its secret is JSON of another shape: it takes {"kind":"token","token":"…"} or {"kind":"exchange","identity":"…","token":"…"} with an optional list "cap", and no other members; a token is one word of ASCII"#.to_owned()
+        r#"its secret is JSON of another shape: it takes {"kind":"aws-web-identity","identity":"…"}, {"kind":"aws-signed-request","identity":"…"}, {"kind":"token","token":"…"} or {"kind":"exchange","identity":"…","token":"…"}, the kinds with an identity also an optional list "cap", and no other members; an identity of the first two is a UIDP, a token is one word of ASCII"#.to_owned()
     } else {
         format!("its secret is not JSON, see line {}, column {}", error.line(), error.column())
     }
@@ -90,6 +103,8 @@ fn explain(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const IDENTITY: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334/6666666666666666";
 
     fn secret(text: &str) -> Secret {
         Secret::new(text).unwrap()
@@ -102,15 +117,27 @@ mod tests {
             Credential::parse(r#"{"kind":"token","token":" hush\n"}"#),
             Ok(Credential::Token { token: secret("hush") })
         );
-        let exchange = |cap| Credential::Exchange { identity: "id".to_owned(), token: secret("hush"), cap };
-        assert_eq!(
-            Credential::parse(r#"{"kind":"exchange","identity":"id","token":"hush"}"#),
-            Ok(exchange(capabilities()))
-        );
-        assert_eq!(
-            Credential::parse(r#"{"kind":"exchange","identity":"id","token":"hush","cap":[]}"#),
-            Ok(exchange(Vec::new()))
-        );
+        let identity = || IDENTITY.parse::<Uidp>().unwrap();
+        for (cap, expected) in [
+            ("", None),
+            (r#","cap":null"#, None),
+            (r#","cap":[]"#, Some(Vec::new())),
+            (r#","cap":["repo.list"]"#, Some(vec!["repo.list".to_owned()])),
+        ] {
+            let read = |members: &str| Credential::parse(&format!(r#"{{"kind":{members}{cap}}}"#)).unwrap();
+            assert_eq!(
+                read(r#""exchange","identity":"id","token":"hush""#),
+                Credential::Exchange { identity: "id".to_owned(), token: secret("hush"), cap: expected.clone() }
+            );
+            assert_eq!(
+                read(&format!(r#""aws-web-identity","identity":"{IDENTITY}""#)),
+                Credential::AwsWebIdentity { identity: identity(), cap: expected.clone() }
+            );
+            assert_eq!(
+                read(&format!(r#""aws-signed-request","identity":"{IDENTITY}""#)),
+                Credential::AwsSignedRequest { identity: identity(), cap: expected }
+            );
+        }
     }
 
     #[test]
@@ -127,6 +154,10 @@ mod tests {
             r#"{"kind":"token","token":""}"#,
             r#"{"kind":"unconfigured","token":"hush"}"#,
             r#"{"kind":"exchange","token":"hush"}"#,
+            r#"{"kind":"aws-web-identity"}"#,
+            r#"{"kind":"aws-web-identity","identity":"hush"}"#,
+            r#"{"kind":"aws-signed-request","identity":"hush\r\nhush: hush"}"#,
+            r#"{"kind":"aws-web-identity","identity":"a1b2c3d4e5f60718293a4b5c6d7e8f9001122334","token":"hush"}"#,
         ];
         let cases = not_json.map(|text| (text, "is not JSON")).into_iter();
         for (text, expected) in cases.chain(other_shapes.map(|text| (text, "JSON of another shape"))) {

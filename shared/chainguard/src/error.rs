@@ -86,8 +86,8 @@ pub(crate) fn malformed(error: &serde_json::Error) -> ChainguardError {
     ChainguardError::Unavailable(format!("malformed answer at line {}, column {}", error.line(), error.column()))
 }
 
-/// The secret could not be read.
-pub(crate) fn unreadable_secret(error: &PortError) -> ChainguardError {
+/// The secret could not be read, or AWS would not vouch for the role: without either there is no credential.
+pub(crate) fn no_credential(error: &PortError) -> ChainguardError {
     let text = chain(error);
     if error.retryable { ChainguardError::Unavailable(text) } else { ChainguardError::Credential(text) }
 }
@@ -198,7 +198,7 @@ mod tests {
     fn a_secret_that_can_be_read_later_is_no_bad_credential() {
         let error = |retryable| PortError { operation: "read the secret", retryable, source: "throttled".into() };
         let text = "failed to read the secret: throttled".to_owned();
-        assert_eq!(unreadable_secret(&error(true)), ChainguardError::Unavailable(text.clone()));
-        assert_eq!(unreadable_secret(&error(false)), ChainguardError::Credential(text));
+        assert_eq!(no_credential(&error(true)), ChainguardError::Unavailable(text.clone()));
+        assert_eq!(no_credential(&error(false)), ChainguardError::Credential(text));
     }
 }

@@ -1,14 +1,16 @@
-//! The organisation's repositories: create, find, list.
+//! The organisation's repositories: create, find, list, count, delete.
 
 use domain::image::RepositoryName;
-use domain::ports::{ChainguardError, CreateRepository, FindRepository, ListRepositories, ReadSecret, Repository};
+use domain::ports::{
+    ChainguardError, CreateRepository, FindRepository, FindRepositoryById, ListRepositories, ReadSecret, Repository,
+};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::Chainguard;
 use crate::call::Call;
 use crate::uidp::Uidp;
-use crate::wire::nullable;
+use crate::wire::{count, nullable};
 
 /// v2's largest page (FACTS §2.0).
 const PAGE_SIZE: &str = "200";
@@ -50,6 +52,8 @@ struct Page {
     /// Empty or missing on the last page.
     #[serde(default, deserialize_with = "nullable")]
     next_page_token: String,
+    #[serde(default, deserialize_with = "count")]
+    total_count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +115,18 @@ impl<S: ReadSecret + Send + Sync> FindRepository for Chainguard<S> {
     }
 }
 
+impl<S: ReadSecret + Send + Sync> FindRepositoryById for Chainguard<S> {
+    async fn find_repository_by_id(&self, id: &str) -> Result<Option<Repository>, ChainguardError> {
+        let organization = self.organization_id().await?;
+        if !organization.is_parent_of(id) {
+            return Ok(None);
+        }
+        let url = self.api("/registry/v1/repos", &[("id", id)]);
+        let repos: Repos = self.call(&Call::get("find the repository by its id", url)).await?;
+        Ok(repos.items.into_iter().find(|repo| repo.id == id).map(Repository::from))
+    }
+}
+
 impl<S: ReadSecret + Send + Sync> ListRepositories for Chainguard<S> {
     async fn list_repositories(&self) -> Result<Vec<String>, ChainguardError> {
         let organization = self.organization_id().await?;
@@ -132,7 +148,47 @@ impl<S: ReadSecret + Send + Sync> ListRepositories for Chainguard<S> {
     }
 }
 
+/// A deletion whose answer was lost is repeated, and then there is nothing to delete.
+pub(crate) fn gone_is_as_good(deleted: Result<(), ChainguardError>) -> Result<(), ChainguardError> {
+    match deleted {
+        Err(ChainguardError::NotFound(_)) => Ok(()),
+        settled => settled,
+    }
+}
+
 impl<S: ReadSecret + Send + Sync> Chainguard<S> {
+    /// How many repositories the organisation has, those of its folders included: what counts against its limit
+    /// (FACTS §3). One small call, whatever the number.
+    ///
+    /// Needs [`Capability::RepoList`](crate::Capability::RepoList).
+    pub async fn count_repositories(&self) -> Result<u64, ChainguardError> {
+        let organization = self.organization_id().await?;
+        let query = [("uidp.descendants_of", organization.as_str()), ("page_size", "1")];
+        let url = self.api("/registry/v2/repos", &query);
+        let page: Page = self.call(&Call::get("count the repositories", url)).await?;
+        if page.repos.iter().any(|repo| !organization.is_ancestor_of(&repo.uid)) {
+            return Err(ChainguardError::Refused("the count is not of the organisation's repositories".to_owned()));
+        }
+        // v2 is documented to leave empty values out, and a total is an empty value where there is nothing.
+        match page.total_count {
+            Some(total) => Ok(total),
+            None if page.repos.is_empty() => Ok(0),
+            None => Err(ChainguardError::Refused("the list of repositories came without its total".to_owned())),
+        }
+    }
+
+    /// Deletes a repository of the organisation, by its UIDP. That it is gone already is as good.
+    ///
+    /// Needs [`Capability::RepoDelete`](crate::Capability::RepoDelete).
+    pub async fn delete_repository(&self, id: &str) -> Result<(), ChainguardError> {
+        let organization = self.organization_id().await?;
+        if !organization.is_parent_of(id) {
+            return Err(ChainguardError::Refused("it is no repository of the organisation".to_owned()));
+        }
+        let call = Call::delete("delete the repository", self.api(&format!("/registry/v1/repos/{id}"), &[]));
+        gone_is_as_good(self.call_for_nothing(&call).await)
+    }
+
     async fn list_page(&self, organization: &Uidp, token: &str) -> Result<Page, ChainguardError> {
         let mut query =
             vec![("uidp.childrenOf", organization.as_str()), ("page_size", PAGE_SIZE), ("order_by", "name")];

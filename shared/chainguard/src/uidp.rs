@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer};
+
 /// Hex digits of the first part, an organisation's.
 const ROOT_DIGITS: usize = 40;
 /// Hex digits of each further part.
@@ -23,6 +25,11 @@ impl Uidp {
         &self.0
     }
 
+    /// Whether `id` names something below this, however far.
+    pub(crate) fn is_ancestor_of(&self, id: &str) -> bool {
+        id.parse::<Self>().is_ok_and(|id| id.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/')))
+    }
+
     /// Whether `id` names something directly below this.
     pub(crate) fn is_parent_of(&self, id: &str) -> bool {
         id.rsplit_once('/').is_some_and(|(parent, part)| parent == self.0 && is_hex(part, PART_DIGITS))
@@ -37,6 +44,12 @@ impl FromStr for Uidp {
         let well_formed =
             parts.next().is_some_and(|root| is_hex(root, ROOT_DIGITS)) && parts.all(|part| is_hex(part, PART_DIGITS));
         if well_formed { Ok(Self(text.to_owned())) } else { Err(UidpError) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Uidp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -77,5 +90,16 @@ mod tests {
             assert!(!root.is_parent_of(other), "{other}");
         }
         assert!(!root.is_parent_of("f0e1d2c3b4a5968778695a4b3c2d1e0f00112233/7777777777777777"));
+    }
+
+    #[test]
+    fn what_lies_below_at_any_depth_is_a_descendant() {
+        let root: Uidp = ROOT.parse().unwrap();
+        for below in ["/0f1e2d3c4b5a6978", "/0f1e2d3c4b5a6978/2222222222222222"] {
+            assert!(root.is_ancestor_of(&format!("{ROOT}{below}")), "{below}");
+        }
+        for other in ["", ROOT, &format!("{ROOT}/"), "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233/7777777777777777"] {
+            assert!(!root.is_ancestor_of(other), "{other}");
+        }
     }
 }

@@ -71,6 +71,18 @@ impl Tier {
         Self::ALL.get(index).copied()
     }
 
+    /// 4 for applications; see [`Self::from_v1_number`].
+    pub(crate) fn v1_number(self) -> i64 {
+        match self {
+            Self::Application => 4,
+            Self::Base => 5,
+            Self::Fips => 6,
+            Self::Ai => 7,
+            Self::Devtools => 8,
+            Self::Commercial => 9,
+        }
+    }
+
     /// The label by which images of the tier are grouped; the allow-list of FACTS §3 has none for developer tools.
     pub(crate) fn bundles(self) -> Vec<String> {
         match self {
@@ -240,6 +252,7 @@ mod tests {
     fn tiers_have_the_numbers_of_v1() {
         assert_eq!(Tier::from_v1_number(4), Some(Tier::Application));
         assert_eq!(Tier::from_v1_number(9), Some(Tier::Commercial));
+        assert!(Tier::ALL.into_iter().all(|tier| Tier::from_v1_number(tier.v1_number()) == Some(tier)));
         assert_eq!(Tier::from_v1_number(0), None);
         assert_eq!(Tier::from_v1_number(10), None);
         assert_eq!(Tier::from_v1_number(i64::MIN), None);

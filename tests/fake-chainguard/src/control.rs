@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     calls::Call,
+    events::{self, Event},
     fake::FakeChainguard,
     faults::{Fault, Pending},
     repository::Repository,
     routing::Route,
+    subscriptions::Subscription,
 };
 
 /// An element of the list of `PUT /_fake/faults`.
@@ -80,15 +82,25 @@ pub(crate) async fn delete_faults(State(fake): State<FakeChainguard>) -> StatusC
     StatusCode::NO_CONTENT
 }
 
+/// `POST /_fake/events`: delivers an event to every subscription, and answers how that went.
+pub(crate) async fn post_event(State(fake): State<FakeChainguard>, Json(event): Json<Event>) -> Response {
+    match events::deliver(fake.inner(), event).await {
+        Ok(deliveries) => Json(deliveries).into_response(),
+        Err(status) => status.into_response(),
+    }
+}
+
 /// `GET /_fake/state`: what there is, what was asked, and what is still to go wrong.
 pub(crate) async fn state(State(fake): State<FakeChainguard>) -> Response {
     #[derive(Serialize)]
     struct Everything {
         repositories: Vec<Repository>,
+        subscriptions: Vec<Subscription>,
         calls: Vec<Call>,
         faults: Vec<FaultOrder>,
     }
     let order = |(route, Pending { fault, times })| FaultOrder { route, fault: fault.into(), times };
     let faults = fake.faults().pending().into_iter().map(order).collect();
-    Json(Everything { repositories: fake.repositories(), calls: fake.calls(), faults }).into_response()
+    let (repositories, subscriptions) = (fake.repositories(), fake.subscriptions());
+    Json(Everything { repositories, subscriptions, calls: fake.calls(), faults }).into_response()
 }

@@ -7,15 +7,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
+    body::json as decoded,
     catalog::{Catalog, Image, Tier},
     fake::Inner,
     options::Entitlement,
     repository::Repository,
     state::State,
-    status::Status,
+    status::{Code, Status},
     time::WireTime,
     uidp,
 };
@@ -64,6 +65,17 @@ impl Entitlement {
             Self::Catalog { tiers } => tiers.contains(&image.tier),
             Self::PerImage { images, .. } | Self::Starter { images } => images.contains(&image.name),
             Self::Absent => false,
+        }
+    }
+
+    /// Whether a plan that counts images could count one more. A tier without a quota has room for none.
+    fn has_room_for(&self, image: &Image, catalog: &Catalog) -> bool {
+        match self {
+            Self::PerImage { .. } => {
+                self.quotas(catalog).get(image.tier.v1_name()).is_some_and(|quota| quota.current < quota.max)
+            }
+            Self::Starter { images } => i32::try_from(images.len()).is_ok_and(|count| count < STARTER_IMAGES),
+            Self::Catalog { .. } | Self::Absent => false,
         }
     }
 
@@ -140,13 +152,6 @@ pub(crate) fn list(fake: &Inner, parent: &str) -> Result<Response, Status> {
 pub(crate) fn effective(fake: &Inner, parent: &str) -> Result<Response, Status> {
     organization(fake, parent)?;
     let entitlement = fake.state().entitlement.clone();
-    let entitled = |image: &Image| EntitledImage {
-        id: image.uidp(),
-        name: image.name.clone(),
-        catalog_tier: image.tier,
-        r#type: entitlement.record_type(),
-        expiration_time: None,
-    };
     let (max_total_images, swap_quota) = match &entitlement {
         Entitlement::Catalog { .. } | Entitlement::PerImage { .. } => (UNLIMITED, UNLIMITED),
         // The starter plan knows no swaps (FACTS §3).
@@ -156,7 +161,11 @@ pub(crate) fn effective(fake: &Inner, parent: &str) -> Result<Response, Status> 
     let effective = Effective {
         plan: entitlement.plan(),
         active_tiers: entitlement.tiers().to_vec(),
-        active_images: entitlement.images(&fake.options.catalog).into_iter().map(entitled).collect(),
+        active_images: entitlement
+            .images(&fake.options.catalog)
+            .into_iter()
+            .map(|image| entitled(&entitlement, image))
+            .collect(),
         quota: entitlement.quotas(&fake.options.catalog),
         max_total_images,
         swap_quota,
@@ -197,6 +206,50 @@ pub(crate) fn catalog_images(fake: &Inner, parent: &str) -> Result<Response, Sta
         .map(|image| json!({"id": image.uidp(), "tier": image.tier, "name": image.name}))
         .collect();
     Ok(Json(json!({"images": images})).into_response())
+}
+
+/// Adds images to a plan that counts them, and answers with those that were not in it before. What a plan that counts
+/// none answers is not documented; `FAILED_PRECONDITION` is assumed.
+pub(crate) fn add_images(fake: &Inner, parent: &str, body: &[u8]) -> Result<Response, Status> {
+    let organization = organization(fake, parent)?;
+    let body = if body.is_empty() { json!({}) } else { decoded(body)? };
+    let names = body.get("imageNames").or_else(|| body.get("image_names"));
+    let names: Vec<&str> = names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    if names.is_empty() {
+        return Err(Status::invalid_argument("image_names is required"));
+    }
+    let catalog = &fake.options.catalog;
+    let mut state = fake.state();
+    let mut entitlement = state.entitlement.clone();
+    let mut added = Vec::new();
+    for name in names {
+        let image = catalog.image(name).ok_or_else(|| Status::not_found(format!("image {name:?} not found")))?;
+        let has_room = entitlement.has_room_for(image, catalog);
+        let (Entitlement::PerImage { images, .. } | Entitlement::Starter { images }) = &mut entitlement else {
+            return Err(Status::new(Code::FailedPrecondition, "the plan does not count images"));
+        };
+        if images.contains(&image.name) {
+            continue;
+        }
+        if !has_room {
+            let tier = image.tier.v1_name();
+            return Err(Status::new(Code::ResourceExhausted, format!("the quota of the tier {tier} is used up")));
+        }
+        images.push(image.name.clone());
+        added.push(entitled(&entitlement, image));
+    }
+    state.entitlement = entitlement;
+    Ok(Json(json!({"images": added, "parent": organization})).into_response())
+}
+
+fn entitled(entitlement: &Entitlement, image: &Image) -> EntitledImage {
+    EntitledImage {
+        id: image.uidp(),
+        name: image.name.clone(),
+        catalog_tier: image.tier,
+        r#type: entitlement.record_type(),
+        expiration_time: None,
+    }
 }
 
 fn synced<'a>(state: &'a State, organization: &'a str) -> impl Iterator<Item = &'a Repository> {

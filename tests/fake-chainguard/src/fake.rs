@@ -2,26 +2,31 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use axum::{
     Router,
     body::{self, Body},
     extract::{Request, State as Shared},
-    http::request::Parts,
+    http::{HeaderMap, header, request::Parts},
     response::{IntoResponse, Response},
     routing,
 };
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::{
+    aws::AwsRole,
     calls::{Call, Calls},
     control, entitlements,
+    events::{self, Delivery, Event},
     faults::{Faults, suffer},
     graphql,
     groups::{self, OTHER_ORGANIZATION},
     journal::{Change, OpenError},
+    keys::{KeyError, SigningKey},
     options::{Entitlement, Options},
     query::Query,
     repos, repos_v2,
@@ -29,14 +34,23 @@ use crate::{
     routing::{Matched, Route, find},
     state::{State, StateError},
     status::Status,
-    sts, tags,
-    time::now,
-    tokens::Tokens,
+    sts,
+    subscriptions::{self, Subscription},
+    tags,
+    time::{after, now},
+    tokens::{Grant, Tokens},
     uidp,
 };
 
 /// The gateway's default limit for a message, 4 MiB.
 const BODY_MAX: usize = 4 << 20;
+
+/// Chainguard's own addresses, which a token may name whatever address the fake has.
+const API: &str = "https://console-api.enforce.dev";
+const ISSUER: &str = "https://issuer.enforce.dev";
+
+/// What reading entitlements needs.
+const ENTITLEMENTS: &str = "registry.entitlements.list";
 
 /// A stand-in for Chainguard's platform API. Clones are the same fake.
 #[derive(Clone, Debug)]
@@ -52,13 +66,69 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     faults: Faults,
     calls: Calls,
+    /// Where the fake is served.
+    address: OnceLock<String>,
+    issuer_key: LazyKey,
+    /// A key that looks like the issuer's and is not.
+    foreign_key: LazyKey,
+    aws_key: LazyKey,
 }
+
+/// Made when it is first needed: most tests need none, and an RSA key takes a while.
+type LazyKey = OnceLock<Result<SigningKey, KeyError>>;
+
+/// An event was not delivered to anybody.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to deliver the event: {0}")]
+pub struct DeliveryError(String);
 
 impl Inner {
     /// The state, locked. Nothing waits while it is held, and each call does all of its work in one hold.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// `iss` of what the fake signs.
+    pub(crate) fn issuer(&self) -> String {
+        self.options.issuer.as_ref().or_else(|| self.address.get()).map_or_else(|| ISSUER.to_owned(), Clone::clone)
+    }
+
+    /// Whether `address` is the issuer's, its real one included.
+    pub(crate) fn is_issuer(&self, address: &str) -> bool {
+        address == ISSUER || address == self.issuer()
+    }
+
+    pub(crate) fn issuer_key(&self) -> Result<&SigningKey, Status> {
+        lazy(&self.issuer_key, || SigningKey::rs256("fake"))
+    }
+
+    pub(crate) fn foreign_key(&self) -> Result<&SigningKey, Status> {
+        lazy(&self.foreign_key, || SigningKey::rs256("fake"))
+    }
+
+    pub(crate) fn aws_key(&self) -> Result<&SigningKey, Status> {
+        lazy(&self.aws_key, || SigningKey::es384("fake-aws"))
+    }
+
+    /// Who is calling, or 401: the token must be good, and for this API.
+    fn grant(&self, headers: &HeaderMap) -> Result<Grant, Status> {
+        let grant = self.tokens.check(headers, &self.issuer(), now())?;
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let is_ours = |audience: &String| {
+            audience == API
+                || audience.strip_prefix("http://").or_else(|| audience.strip_prefix("https://")) == Some(host)
+        };
+        match &grant.audience {
+            Some(audience) if !audience.iter().any(is_ours) => {
+                Err(Status::unauthenticated("the token is for another audience"))
+            }
+            Some(_) | None => Ok(grant),
+        }
+    }
+}
+
+fn lazy(key: &LazyKey, make: impl FnOnce() -> Result<SigningKey, KeyError>) -> Result<&SigningKey, Status> {
+    key.get_or_init(make).as_ref().map_err(|error| Status::internal(error.clone()))
 }
 
 impl FakeChainguard {
@@ -83,6 +153,10 @@ impl FakeChainguard {
             state: Mutex::new(state),
             faults: Faults::default(),
             calls: Calls::default(),
+            address: OnceLock::new(),
+            issuer_key: OnceLock::new(),
+            foreign_key: OnceLock::new(),
+            aws_key: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -92,6 +166,7 @@ impl FakeChainguard {
         Router::new()
             .route("/_fake/state", routing::get(control::state))
             .route("/_fake/faults", routing::put(control::put_faults).delete(control::delete_faults))
+            .route("/_fake/events", routing::post(control::post_event))
             .fallback(platform)
             .with_state(self.clone())
     }
@@ -102,6 +177,9 @@ impl FakeChainguard {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
+        let address = format!("http://{}", listener.local_addr()?);
+        // A clone may be served already: the first address stays the issuer's.
+        self.inner.address.get_or_init(|| address);
         axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
     }
 
@@ -109,6 +187,38 @@ impl FakeChainguard {
     #[must_use]
     pub fn repositories(&self) -> Vec<Repository> {
         self.inner.state().all().cloned().collect()
+    }
+
+    /// All subscriptions to events, by id.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        self.inner.state().subscriptions().cloned().collect()
+    }
+
+    /// Delivers an event to every subscription, one after the other, and says how that went. Nothing is delivered again
+    /// by itself.
+    pub async fn deliver(&self, event: Event) -> Result<Vec<Delivery>, DeliveryError> {
+        events::deliver(&self.inner, event).await.map_err(|status| DeliveryError(status.message().to_owned()))
+    }
+
+    /// A token in which AWS vouches for the role to `audience`: what `GetWebIdentityToken` would give. `None` if the
+    /// options have no role, or there is no randomness.
+    #[must_use]
+    pub fn aws_web_identity_token(&self, audience: &str, lifetime: Duration) -> Option<String> {
+        let role = self.inner.options.aws.as_ref()?;
+        let issued = now();
+        let claims = json!({
+            "iss": AwsRole::ISSUER,
+            "aud": audience,
+            "sub": role.role_arn(),
+            "iat": issued.as_second(),
+            "exp": after(issued, lifetime).as_second(),
+        });
+        self.inner.aws_key().ok()?.sign(&claims).ok()
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
     }
 
     /// The last calls, oldest first: a thousand at most.
@@ -206,26 +316,40 @@ async fn answer(fake: &Inner, matched: Result<Matched, Status>, parts: Parts, bo
 fn call(fake: &Inner, matched: &Matched, parts: &Parts, body: &[u8]) -> Result<Response, Status> {
     let Matched { route, parameter } = matched;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let granted = || fake.tokens.check(&parts.headers, now());
+    let grant = || fake.grant(&parts.headers);
+    // Each call needs its capability, lists too: without it there is nothing that they may show.
+    let may = |capability| grant().and_then(|grant| grant.may(capability));
     match route {
         Route::Ping => Ok(sts::ping()),
         Route::StsExchange => sts::exchange(fake, &parts.headers, query, body),
+        Route::OpenIdConfiguration => sts::configuration(fake),
+        Route::Jwks => sts::jwks(fake),
         Route::GraphqlCatalog => Ok(graphql::query(fake, &parts.headers, body)),
-        Route::AuthOk => granted().map(|grant| sts::who_am_i(fake, &grant)),
-        Route::CreateRepo => granted().and_then(|_| repos::create(fake, parameter, &query, body)),
-        Route::UpdateRepo => granted().and_then(|_| repos::update(fake, parameter, body)),
-        Route::DeleteRepo => granted().and_then(|_| repos::delete(fake, parameter)),
-        Route::ListRepos => granted().and_then(|_| repos::list(fake, &query)),
-        Route::SyncStatus => granted().and_then(|_| repos::sync_status(fake, parameter)),
-        Route::ListTags => granted().and_then(|_| tags::list(fake, &query)),
-        Route::TagSummary => granted().and_then(|_| tags::summary(fake, parameter)),
-        Route::ListEntitlements => granted().and_then(|_| entitlements::list(fake, parameter)),
-        Route::EntitlementImages => granted().and_then(|_| entitlements::images(fake, parameter)),
-        Route::EntitlementCatalogImages => granted().and_then(|_| entitlements::catalog_images(fake, parameter)),
-        Route::EntitlementSummary => granted().and_then(|_| entitlements::summary(fake, parameter)),
-        Route::Effective => granted().and_then(|_| entitlements::effective(fake, parameter)),
-        Route::ListReposV2 => granted().and_then(|_| repos_v2::list(fake, &query)),
-        Route::GetRepoV2 => granted().and_then(|_| repos_v2::get(fake, parameter)),
-        Route::Groups => granted().and_then(|_| groups::list(fake, &query)),
+        Route::AuthOk => grant().map(|grant| sts::who_am_i(fake, &grant)),
+        Route::CreateRepo => may("repo.create").and_then(|()| repos::create(fake, parameter, &query, body)),
+        Route::UpdateRepo => may("repo.update").and_then(|()| repos::update(fake, parameter, body)),
+        Route::DeleteRepo => may("repo.delete").and_then(|()| repos::delete(fake, parameter)),
+        Route::ListRepos => may("repo.list").and_then(|()| repos::list(fake, &query)),
+        Route::SyncStatus => may("repo.list").and_then(|()| repos::sync_status(fake, parameter)),
+        Route::ListTags => may("tag.list").and_then(|()| tags::list(fake, &query)),
+        Route::TagSummary => may("tag.list").and_then(|()| tags::summary(fake, parameter)),
+        Route::ListEntitlements => may(ENTITLEMENTS).and_then(|()| entitlements::list(fake, parameter)),
+        Route::EntitlementImages => may(ENTITLEMENTS).and_then(|()| entitlements::images(fake, parameter)),
+        Route::EntitlementCatalogImages => {
+            may(ENTITLEMENTS).and_then(|()| entitlements::catalog_images(fake, parameter))
+        }
+        Route::EntitlementSummary => may(ENTITLEMENTS).and_then(|()| entitlements::summary(fake, parameter)),
+        Route::Effective => may(ENTITLEMENTS).and_then(|()| entitlements::effective(fake, parameter)),
+        Route::AddImages => {
+            may("registry.entitlements.images.add").and_then(|()| entitlements::add_images(fake, parameter, body))
+        }
+        Route::ListReposV2 => may("repo.list").and_then(|()| repos_v2::list(fake, &query)),
+        Route::GetRepoV2 => may("repo.list").and_then(|()| repos_v2::get(fake, parameter)),
+        Route::Groups => may("groups.list").and_then(|()| groups::list(fake, &query)),
+        Route::CreateSubscription => {
+            may("subscriptions.create").and_then(|()| subscriptions::create(fake, parameter, body))
+        }
+        Route::ListSubscriptions => may("subscriptions.list").and_then(|()| subscriptions::list(fake, &query)),
+        Route::DeleteSubscription => may("subscriptions.delete").and_then(|()| subscriptions::delete(fake, parameter)),
     }
 }

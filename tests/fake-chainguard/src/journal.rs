@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     repository::{Reads, Repository},
     state::StateError,
+    subscriptions::Subscription,
 };
 
 /// Raised when a line's meaning changes. A file of another version is refused, not guessed at.
@@ -34,6 +35,10 @@ pub(crate) enum Change {
     Polled { id: String, reads: Reads },
     /// A repository is gone.
     Deleted { id: String },
+    /// Somebody wants events.
+    Subscribed { subscription: Subscription },
+    /// Somebody wants no events any more.
+    Unsubscribed { id: String },
 }
 
 /// A state file that cannot be used. Nothing of it is changed; remove it to start afresh.

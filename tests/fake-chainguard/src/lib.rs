@@ -19,16 +19,21 @@
 //! # }
 //! ```
 
+mod aws;
 mod body;
 mod calls;
+mod capabilities;
 mod catalog;
 mod control;
 mod entitlements;
+mod events;
 mod fake;
 mod faults;
 mod graphql;
 mod groups;
+mod identities;
 mod journal;
+mod keys;
 mod options;
 mod paging;
 mod query;
@@ -36,20 +41,26 @@ mod repos;
 mod repos_v2;
 mod repository;
 mod routing;
+mod signed_request;
 mod state;
 mod status;
 mod sts;
+mod subscriptions;
 mod tags;
 mod time;
 mod tokens;
 mod uidp;
 
+pub use aws::AwsRole;
 pub use calls::Call;
 pub use catalog::{Catalog, CatalogError, Image, Tier};
-pub use fake::FakeChainguard;
+pub use events::{Delivery, Dialect, Event, EventKind, Forgery};
+pub use fake::{DeliveryError, FakeChainguard};
 pub use faults::{Fault, Faults};
+pub use identities::{Identity, Trust};
 pub use journal::OpenError;
 pub use options::{Entitlement, Options, TokenCheck};
 pub use repository::{Reads, Repository, Source};
 pub use routing::Route;
 pub use state::StateError;
+pub use subscriptions::Subscription;

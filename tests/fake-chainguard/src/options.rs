@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use crate::catalog::{Catalog, Tier};
+use crate::{
+    aws::AwsRole,
+    catalog::{Catalog, Tier},
+    identities::Identity,
+};
 
 /// How long an access token lives unless [`TokenCheck::Issued`] says otherwise: the lifetime of the real one
 /// (FACTS §4.1).
@@ -26,6 +30,13 @@ pub struct Options {
     pub entitlement: Entitlement,
     /// Which bearer tokens are let in.
     pub token: TokenCheck,
+    /// Who may exchange what for a token. Without any, every upstream token stands for the identity that is named.
+    pub identities: Vec<Identity>,
+    /// The AWS role that identities may trust. Without one, none is known to AWS.
+    pub aws: Option<AwsRole>,
+    /// The issuer: `iss` of tokens, and where discovery is. If left out, the address that the fake is served at; and
+    /// for a router that somebody else serves, `https://issuer.enforce.dev`.
+    pub issuer: Option<String>,
 }
 
 impl Default for Options {
@@ -38,6 +49,9 @@ impl Default for Options {
             repository_limit: 2500,
             entitlement: Entitlement::default(),
             token: TokenCheck::Any,
+            identities: Vec::new(),
+            aws: None,
+            issuer: None,
         }
     }
 }

@@ -6,7 +6,10 @@
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::status::{Code, Status};
+use crate::{
+    status::{Code, Status},
+    sts::JWKS_PATH,
+};
 
 /// A call of the platform that the fake serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,6 +38,8 @@ pub enum Route {
     EntitlementSummary,
     /// `GET /registry/v1/entitlements/{org}:effective`
     Effective,
+    /// `POST /registry/v1/entitlements/{org}:addImages`
+    AddImages,
     /// `GET /registry/v2/repos`
     ListReposV2,
     /// `GET /registry/v2/repos/{uid}`
@@ -47,6 +52,16 @@ pub enum Route {
     Ping,
     /// `GET` or `POST /sts/exchange`
     StsExchange,
+    /// `GET /.well-known/openid-configuration`, of the issuer
+    OpenIdConfiguration,
+    /// `GET` of where discovery says that the issuer's keys are
+    Jwks,
+    /// `POST /events/v1/subscriptions/{group}`
+    CreateSubscription,
+    /// `GET /events/v1/subscriptions`
+    ListSubscriptions,
+    /// `DELETE /events/v1/subscriptions/{id}`
+    DeleteSubscription,
     /// `POST /query`
     GraphqlCatalog,
 }
@@ -110,6 +125,9 @@ static TABLE: &[(Method, Pattern, Target)] = &[
     (Method::GET, wild("/registry/v1/entitlements", "/catalog-images"), Served(Route::EntitlementCatalogImages)),
     (Method::GET, wild("/registry/v1/entitlements", "/images"), Served(Route::EntitlementImages)),
     (Method::GET, wild("/registry/v1/entitlements", ""), Served(Route::ListEntitlements)),
+    (Method::POST, wild("/registry/v1/entitlements", ":addImages"), Served(Route::AddImages)),
+    (Method::POST, wild("/registry/v1/entitlements", ":removeImages"), NotServed),
+    (Method::POST, wild("/registry/v1/entitlements", ":swapImages"), NotServed),
     (Method::POST, wild("/registry/v1/entitlements", ""), NotServed),
     (Method::DELETE, wild("/registry/v1/entitlements", ""), NotServed),
     (Method::GET, Exact("/registry/v2/repos"), Served(Route::ListReposV2)),
@@ -127,6 +145,11 @@ static TABLE: &[(Method, Pattern, Target)] = &[
     (Method::GET, Exact("/sts/exchange"), Served(Route::StsExchange)),
     (Method::POST, Exact("/sts/exchange"), Served(Route::StsExchange)),
     (Method::POST, Exact("/sts/exchange_refresh_token"), NotServed),
+    (Method::GET, Exact("/.well-known/openid-configuration"), Served(Route::OpenIdConfiguration)),
+    (Method::GET, Exact(JWKS_PATH), Served(Route::Jwks)),
+    (Method::GET, Exact("/events/v1/subscriptions"), Served(Route::ListSubscriptions)),
+    (Method::POST, wild("/events/v1/subscriptions", ""), Served(Route::CreateSubscription)),
+    (Method::DELETE, wild("/events/v1/subscriptions", ""), Served(Route::DeleteSubscription)),
     (Method::POST, Exact("/query"), Served(Route::GraphqlCatalog)),
 ];
 

@@ -1,4 +1,4 @@
-//! The repositories, and the one way in which they change.
+//! The repositories and subscriptions, and the one way in which they change.
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
@@ -7,6 +7,7 @@ use crate::{
     options::Entitlement,
     repository::{Reads, Repository},
     status::Status,
+    subscriptions::Subscription,
 };
 
 /// A change that could not be made.
@@ -39,6 +40,8 @@ impl From<StateError> for Status {
 pub(crate) struct State {
     /// By id, which is the order of a list that asks for none.
     repositories: BTreeMap<String, Repository>,
+    /// By id.
+    subscriptions: BTreeMap<String, Subscription>,
     journal: Option<Journal>,
     pub(crate) entitlement: Entitlement,
 }
@@ -46,13 +49,13 @@ pub(crate) struct State {
 impl State {
     /// Empty, and gone with the process.
     pub(crate) fn volatile(entitlement: Entitlement) -> Self {
-        Self { repositories: BTreeMap::new(), journal: None, entitlement }
+        Self { repositories: BTreeMap::new(), subscriptions: BTreeMap::new(), journal: None, entitlement }
     }
 
     /// As the file left it.
     pub(crate) fn open(entitlement: Entitlement, path: PathBuf) -> Result<Self, OpenError> {
         let (journal, changes) = Journal::open(path)?;
-        let mut state = Self { repositories: BTreeMap::new(), journal: Some(journal), entitlement };
+        let mut state = Self { journal: Some(journal), ..Self::volatile(entitlement) };
         for change in changes {
             state.apply(change);
         }
@@ -61,6 +64,10 @@ impl State {
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Repository> {
         self.repositories.values()
+    }
+
+    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions.values()
     }
 
     pub(crate) fn by_id(&self, id: &str) -> Option<&Repository> {
@@ -109,6 +116,12 @@ impl State {
             }
             Change::Deleted { id } => {
                 self.repositories.remove(&id);
+            }
+            Change::Subscribed { subscription } => {
+                self.subscriptions.insert(subscription.id.clone(), subscription);
+            }
+            Change::Unsubscribed { id } => {
+                self.subscriptions.remove(&id);
             }
         }
     }

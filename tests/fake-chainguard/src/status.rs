@@ -15,6 +15,7 @@ pub(crate) enum Code {
     AlreadyExists,
     PermissionDenied,
     ResourceExhausted,
+    FailedPrecondition,
     Unimplemented,
     Internal,
     Unauthenticated,
@@ -28,6 +29,7 @@ impl Code {
             Self::AlreadyExists => 6,
             Self::PermissionDenied => 7,
             Self::ResourceExhausted => 8,
+            Self::FailedPrecondition => 9,
             Self::Unimplemented => 12,
             Self::Internal => 13,
             Self::Unauthenticated => 16,
@@ -37,7 +39,7 @@ impl Code {
     /// The gateway's mapping, `runtime.HTTPStatusFromCode`.
     fn http(self) -> StatusCode {
         match self {
-            Self::InvalidArgument => StatusCode::BAD_REQUEST,
+            Self::InvalidArgument | Self::FailedPrecondition => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::AlreadyExists => StatusCode::CONFLICT,
             Self::PermissionDenied => StatusCode::FORBIDDEN,
@@ -79,6 +81,10 @@ impl Status {
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(Code::Internal, message)
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     #[cfg(test)]

@@ -21,10 +21,10 @@ use crate::{
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Tag {
-    id: String,
-    name: String,
-    digest: String,
+pub(crate) struct Tag {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) digest: String,
     last_updated: WireTime,
     deprecated: bool,
     bundles: Vec<String>,
@@ -42,17 +42,16 @@ struct Summary {
     latest_version: &'static str,
 }
 
-impl Tag {
-    fn of(repository: &Repository, name: &str) -> Self {
-        let source = repository.source.as_ref().map_or("", |source| source.uidp.as_str());
-        Self {
-            id: uidp::named_child(&repository.id, name),
-            name: name.to_owned(),
-            digest: format!("sha256:{}", uidp::digest(&[source, name])),
-            last_updated: WireTime(repository.create_time),
-            deprecated: false,
-            bundles: Vec::new(),
-        }
+/// The tag of this name that a repository has, or would have.
+pub(crate) fn named(repository: &Repository, name: &str) -> Tag {
+    let source = repository.source.as_ref().map_or("", |source| source.uidp.as_str());
+    Tag {
+        id: uidp::named_child(&repository.id, name),
+        name: name.to_owned(),
+        digest: format!("sha256:{}", uidp::digest(&[source, name])),
+        last_updated: WireTime(repository.create_time),
+        deprecated: false,
+        bundles: Vec::new(),
     }
 }
 
@@ -75,7 +74,7 @@ pub(crate) fn list(fake: &Inner, query: &Query) -> Result<Response, Status> {
         if !uidp.may_let_through_children_of(&repository.id) {
             continue;
         }
-        let tags = repository.active_tags.iter().map(|tag| Tag::of(repository, tag));
+        let tags = repository.active_tags.iter().map(|tag| named(repository, tag));
         // A read counts for a repository when it would have shown a tag of it.
         let wanted: Vec<Tag> = tags
             .filter(|tag| uidp.lets_through(&tag.id))
@@ -110,7 +109,7 @@ pub(crate) fn summary(fake: &Inner, id: &str) -> Result<Response, Status> {
         id: id.clone(),
         tag_count: tags.len().to_string(),
         last_updated: tags.first().map(|_tag| WireTime(repository.create_time)),
-        latest_tag: tags.first().map(|tag| Tag::of(repository, tag)),
+        latest_tag: tags.first().map(|tag| named(repository, tag)),
         latest_version: "",
     };
     if syncing {

@@ -1,13 +1,17 @@
 //! What each port does when nothing goes wrong, against the fake.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::serve::ListenerExt as _;
 use domain::catalog::CatalogTier;
 use domain::ports::{
-    ChainguardError, CreateRepository as _, FetchCatalog as _, FindRepository as _, FindTag as _,
-    ListRepositories as _, ReadEntitlement as _,
+    ChainguardError, CreateRepository as _, FetchCatalog as _, FindRepository as _, FindRepositoryById as _,
+    FindTag as _, IdentifyOrganization as _, ListRepositories as _, ReadEntitlement as _,
 };
-use fake_chainguard::{Catalog, Entitlement, Options, Route, Tier};
+use fake_chainguard::{Catalog, Entitlement, FakeChainguard, Fault, Options, Route, Tier};
 
-use crate::support::{EXCHANGE, Running, STORED_TOKEN, name};
+use crate::support::{EXCHANGE, Running, STORED_TOKEN, Secrets, client, name};
 
 #[tokio::test]
 async fn a_repository_is_created_from_its_source_and_found_again() {
@@ -107,6 +111,23 @@ async fn the_entitlement_is_the_plans() {
 }
 
 #[tokio::test]
+async fn a_repository_is_found_by_its_id_and_only_one_of_the_organisation() {
+    let running = Running::start(Options::default()).await;
+    let client = running.client(EXCHANGE);
+    let own = running.fake.seed_repository("nginx", "somebody's").unwrap();
+    let foreign = running.fake.seed_repository_of_another_organization("nginx").unwrap();
+    let found = client.find_repository_by_id(&own.id).await.unwrap().unwrap();
+    assert_eq!((found.name.as_str(), found.description.as_str()), ("nginx", "somebody's"));
+    let organization = client.organization_uidp().await.unwrap();
+    assert_eq!(own.id.rsplit_once('/').unwrap().0, organization);
+    running.fake.delete_repository("nginx").unwrap();
+    for id in [&own.id, &foreign.id, "", "nginx", &organization, &format!("{organization}/../..")] {
+        assert_eq!(client.find_repository_by_id(id).await.unwrap(), None, "{id}");
+    }
+    assert_eq!(running.count(Route::Groups), 1);
+}
+
+#[tokio::test]
 async fn the_catalog_is_read_without_a_credential() {
     let running = Running::start(Options::default()).await;
     let images = running.client("not even JSON").fetch_catalog().await.unwrap();
@@ -129,4 +150,25 @@ async fn adding_an_image_costs_three_calls_at_first_and_then_one() {
     assert_eq!(routes, [Route::StsExchange, Route::Groups, Route::CreateRepo]);
     client.create_repository(&name("python"), &name("python"), "").await.unwrap();
     assert_eq!(running.fake.calls().len(), 4);
+}
+
+#[tokio::test]
+async fn calls_that_follow_each_other_share_a_connection_also_after_an_error() {
+    let fake = FakeChainguard::new(Options::default());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = listener.tap_io(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    tokio::spawn(axum::serve(listener, fake.router()).into_future());
+    let client = client(address, "acme", Secrets::with(EXCHANGE));
+    fake.faults().push(Route::ListRepos, Fault::HtmlBadGateway, 1);
+    for _ in 0..5 {
+        client.find_repository(&name("nginx")).await.unwrap();
+    }
+    client.create_repository(&name("nginx"), &name("nginx"), "").await.unwrap();
+    client.fetch_catalog().await.unwrap();
+    assert_eq!((fake.calls().len(), connections.load(Ordering::SeqCst)), (10, 1));
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::scripted::{Scripted, acme};
-use crate::support::{EXCHANGE, Running, STORED_TOKEN, Secrets, client, name};
+use crate::support::{EXCHANGE, MinuteOld, ORG, Running, STORED_TOKEN, Secrets, client, name, pass};
 
 fn issued(lifetime: Duration) -> Options {
     Options { token: TokenCheck::Issued { lifetime }, ..Options::default() }
@@ -35,10 +35,11 @@ async fn a_refused_token_is_replaced_once_from_a_secret_that_is_read_again() {
     let secrets = Secrets::with(EXCHANGE);
     let client = running.client_of(secrets.clone());
     client.list_repositories().await.unwrap();
-    assert_eq!((running.count(Route::StsExchange), secrets.reads()), (1, 1));
+    let reads = secrets.reads();
+    assert_eq!(running.count(Route::StsExchange), 1);
     running.fake.revoke_tokens();
     client.list_repositories().await.unwrap();
-    assert_eq!((running.count(Route::StsExchange), secrets.reads()), (2, 2));
+    assert_eq!((running.count(Route::StsExchange), secrets.reads()), (2, reads + 2));
     let statuses: Vec<_> = running.fake.calls().iter().filter_map(|call| call.status).collect();
     assert_eq!(statuses, [200, 200, 200, 401, 200, 200]);
 }
@@ -79,6 +80,114 @@ async fn twenty_calls_at_once_share_one_exchange_one_look_up_and_one_refresh() {
         assert_eq!(running.count(Route::Groups), 1);
         running.fake.revoke_tokens();
     }
+}
+
+/// The secret for an identity of the organisation.
+fn exchange_as(part: &str) -> String {
+    json!({"kind": "exchange", "identity": format!("{ORG}/{part}"), "token": "upstream-token"}).to_string()
+}
+
+#[tokio::test]
+async fn a_changed_secret_is_used_within_a_minute_and_costs_one_look_a_minute() {
+    let running = Running::start(issued(HOUR)).await;
+    let secrets = MinuteOld::with(&exchange_as("1111111111111111"));
+    let client = running.client_of(secrets.clone());
+    let subject = async || client.who_am_i().await.unwrap().subject;
+    assert_eq!(subject().await, format!("{ORG}/1111111111111111"));
+    pass(Duration::from_secs(1)).await;
+    secrets.store(&exchange_as("2222222222222222"));
+    let mut seconds = 0;
+    while subject().await.ends_with("1111111111111111") {
+        assert!(seconds < 60, "the old identity is used on");
+        pass(Duration::from_secs(1)).await;
+        seconds += 1;
+    }
+    assert_eq!((secrets.fetches(), running.count(Route::StsExchange)), (2, 2));
+    assert_eq!(running.count(Route::AuthOk), seconds + 2, "no call was refused");
+
+    secrets.store("{}");
+    pass(Duration::from_mins(1)).await;
+    let broken = client.who_am_i().await;
+    assert!(matches!(broken, Err(ChainguardError::Credential(_))), "{broken:?}");
+}
+
+#[tokio::test]
+async fn a_token_serves_on_while_the_secret_cannot_be_read() {
+    let running = Running::start(issued(HOUR)).await;
+    let client = running.client_of(Secrets::versions([Ok(EXCHANGE.to_owned()), Err(true)]));
+    for _ in 0..3 {
+        client.list_repositories().await.unwrap();
+    }
+    assert_eq!(running.count(Route::StsExchange), 1);
+    running.fake.revoke_tokens();
+    let refused = client.list_repositories().await;
+    assert!(matches!(refused, Err(ChainguardError::Unavailable(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_ends_in_the_middle_of_a_batch_costs_one_refresh() {
+    let running = Running::start(issued(HOUR)).await;
+    let client = Arc::new(running.client(EXCHANGE));
+    for exchanges in [1, 1, 2, 2] {
+        let mut calls = JoinSet::new();
+        for _ in 0..10 {
+            let client = Arc::clone(&client);
+            calls.spawn(async move { client.find_repository(&name("nginx")).await });
+        }
+        assert!(calls.join_all().await.into_iter().all(|found| found == Ok(None)));
+        assert_eq!(running.count(Route::StsExchange), exchanges);
+        pass(Duration::from_mins(28)).await;
+    }
+    let refused = running.fake.calls().iter().filter(|call| call.status == Some(401)).count();
+    assert_eq!(refused, 0, "it is replaced before it ends");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_refused_in_the_middle_of_a_batch_costs_one_refresh() {
+    let running = Running::start(issued(HOUR)).await;
+    let client = Arc::new(running.client(EXCHANGE));
+    let mut batch = JoinSet::new();
+    for message in 0..20 {
+        let (client, fake) = (Arc::clone(&client), running.fake.clone());
+        batch.spawn(async move {
+            for call in 0..5 {
+                if (message, call) == (10, 2) {
+                    fake.revoke_tokens();
+                }
+                assert_eq!(client.find_repository(&name("nginx")).await, Ok(None));
+            }
+        });
+    }
+    batch.join_all().await;
+    assert_eq!((running.count(Route::StsExchange), running.count(Route::Groups)), (2, 1));
+}
+
+/// FACTS §8: what was granted a moment ago is refused for a while.
+#[tokio::test]
+async fn a_right_that_was_granted_meanwhile_counts_with_the_next_call() {
+    let running = Running::start(issued(HOUR)).await;
+    let client = running.client(EXCHANGE);
+    for (waits, exchanges) in [(Duration::ZERO, 1), (Duration::from_mins(1), 2), (Duration::ZERO, 2)] {
+        pass(waits).await;
+        let refusal = Fault::Status { http: 403, grpc_code: 7, message: "not yet".to_owned() };
+        running.fake.faults().push(Route::ListRepos, refusal, 1);
+        let found = client.find_repository(&name("nginx")).await;
+        assert!(matches!(found, Err(ChainguardError::Denied(_))), "{found:?}");
+        assert_eq!(client.find_repository(&name("nginx")).await, Ok(None));
+        assert_eq!(running.count(Route::StsExchange), exchanges, "{waits:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_leads_nobody_elsewhere() {
+    let server = Scripted::start(|seen| match seen.path.as_str() {
+        "/sts/exchange" => (307, "https://elsewhere.invalid/sts/exchange".to_owned()),
+        _ => (200, "{}".to_owned()),
+    })
+    .await;
+    let error = client(server.address, "acme", Secrets::with(EXCHANGE)).who_am_i().await.unwrap_err();
+    assert!(matches!(error, ChainguardError::Unauthenticated(_)), "{error}");
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]

@@ -1,47 +1,16 @@
 //! What is written about calls, and what never is.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::ports::{CreateRepository as _, ListRepositories as _};
-use fake_chainguard::{Fault, Options, Route, TokenCheck};
-use tracing::Level;
+use fake_chainguard::{AwsRole, Fault, Options, Route, TokenCheck};
+use serde_json::json;
 
-use crate::support::{EXCHANGE, Running, name};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn lines(&self, part: &str) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().filter(|line| line.contains(part)).map(ToOwned::to_owned).collect()
-    }
-}
+use crate::support::{EXCHANGE, Fast, ORG, Role, Running, name};
 
 #[tokio::test]
 async fn each_call_is_one_line_without_tokens_or_bodies_and_each_retry_a_warning() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-
+    let log = captured_log::listen();
     let token = TokenCheck::Issued { lifetime: Duration::from_hours(1) };
     let running = Running::start(Options { token, ..Options::default() }).await;
     let client = running.client(EXCHANGE);
@@ -49,20 +18,42 @@ async fn each_call_is_one_line_without_tokens_or_bodies_and_each_retry_a_warning
     client.create_repository(&name("web"), &name("nginx"), "why-we-need-it").await.unwrap();
     running.fake.revoke_tokens();
     client.list_repositories().await.unwrap();
-    drop(guard);
 
-    let calls = log.lines("called Chainguard to");
+    let statistics = client.statistics();
+    assert_eq!((statistics.retries, statistics.exchanges, statistics.refused_tokens), (1, 2, 1));
+    assert_eq!(statistics.calls, running.fake.calls().len() as u64);
+    let lines = log.lines();
+    let calls: Vec<_> = lines.iter().filter(|line| line["target"] == "chainguard::call").collect();
     assert_eq!(calls.len(), running.fake.calls().len(), "{calls:#?}");
-    for part in ["DEBUG chainguard::call", "operation=", "duration_ms="] {
-        assert!(calls.iter().all(|line| line.contains(part)), "{part}: {calls:#?}");
+    for call in &calls {
+        assert_eq!(call["level"], "DEBUG", "{call}");
+        assert!(call["operation"].is_string() && call["duration_ms"].is_u64(), "{call}");
     }
-    assert!(calls.iter().any(|line| line.contains("http_status=401 grpc_code=16")), "{calls:#?}");
-    let warnings = log.lines("WARN");
+    assert!(calls.iter().any(|call| call["http_status"] == 401 && call["grpc_code"] == 16), "{calls:#?}");
+    let warnings: Vec<_> = lines.iter().filter(|line| line["level"] == "WARN").collect();
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
-    for part in [r#"operation="create the repository""#, "attempt=1", "pause_ms=0", "error=Chainguard is unavailable"] {
-        assert!(warnings[0].contains(part), "{part}: {warnings:#?}");
+    let warning = warnings[0];
+    assert_eq!((&warning["attempt"], &warning["pause_ms"]), (&json!(1), &json!(0)));
+    assert_eq!(warning["operation"], "create the repository");
+    assert!(warning["error"].as_str().unwrap().starts_with("Chainguard is unavailable"), "{warning}");
+    for hush in ["upstream-token", "eyJ", "why-we-need-it"] {
+        assert_eq!(log.lines_with(hush), Vec::<String>::new(), "{hush}");
     }
-    for hush in ["upstream-token", "fake-chainguard.", "why-we-need-it"] {
-        assert_eq!(log.lines(hush), Vec::<String>::new(), "{hush}");
+}
+
+#[tokio::test]
+async fn nothing_that_proves_a_role_is_logged() {
+    let log = captured_log::listen();
+    let aws = Some(AwsRole::example());
+    let running = Running::start(Options { aws, ..Options::default() }).await;
+    for kind in ["aws-web-identity", "aws-signed-request"] {
+        let secret = json!({"kind": kind, "identity": format!("{ORG}/1111111111111111")});
+        let client = running.client(&secret.to_string()).with_aws_identity(Role::of(&running.fake), Fast(0));
+        client.list_repositories().await.unwrap();
+    }
+    assert_eq!(log.lines_with("called Chainguard to exchange the token").len(), 2);
+    // Key, session token, tokens, and how the serialised request begins in base64.
+    for hush in ["not-a-secret", "not-a-session-token", "eyJ", "UE9TVC"] {
+        assert_eq!(log.lines_with(hush), Vec::<String>::new(), "{hush}");
     }
 }

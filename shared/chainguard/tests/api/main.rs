@@ -6,11 +6,13 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod aws;
 mod calls;
 mod credential;
 mod faults;
 mod logs;
 mod oddities;
+mod operations;
 mod samples;
 mod scripted;
 mod support;

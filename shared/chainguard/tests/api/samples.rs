@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use chainguard::Chainguard;
+use chainguard::{Allowance, Chainguard, SyncState, TierQuota};
 use domain::catalog::CatalogTier;
 use domain::ports::{
     ChainguardError, CreateRepository as _, FetchCatalog as _, FindRepository as _, FindTag as _,
@@ -162,6 +162,79 @@ async fn the_entitlement_is_read() {
 }
 
 #[tokio::test]
+async fn the_organisation_is_read() {
+    let server = replay("groups-absent").await;
+    let group = client_of(&server).organization().await.unwrap();
+    assert_eq!((group.id.as_str(), group.name.as_str(), group.is_verified), (ORG, "example.com", true));
+    assert_eq!((group.kind.as_str(), group.status.as_str()), ("ORG_KIND_CUSTOMER", "ORG_STATUS_READY"));
+}
+
+#[tokio::test]
+async fn the_repositories_are_counted_by_the_total_of_a_page() {
+    let server = replay("v2-list-p1").await;
+    assert_eq!(client_of(&server).count_repositories().await, Ok(3));
+    let seen = &server.seen()[0];
+    assert_eq!((seen.path.as_str(), seen.query("page_size")), ("/registry/v2/repos", Some("1")));
+    assert_eq!(seen.query("uidp.descendants_of"), Some(ORG));
+}
+
+#[tokio::test]
+async fn the_deletion_is_sent_as_in_the_sample_and_needs_no_body_in_its_answer() {
+    let deletion = sample("v1-delete");
+    for body in ["", "{}", "null"] {
+        let found = sample("groups-by-name")["response"]["body"].to_string();
+        let server = Scripted::start(move |seen| match seen.path.as_str() {
+            "/iam/v1/groups" => (200, found.clone()),
+            _ => (200, body.to_owned()),
+        })
+        .await;
+        client_of(&server).delete_repository(&format!("{ORG}/0f1e2d3c4b5a6978")).await.unwrap();
+        assert_eq!(as_asked(&server.seen()[0]), asked(&deletion));
+    }
+}
+
+#[tokio::test]
+async fn the_tags_the_summary_and_the_sync_status_are_read() {
+    let repository = format!("{ORG}/0f1e2d3c4b5a6978");
+    let server = replay("v1-tags").await;
+    let tags = client_of(&server).list_tags(&repository).await.unwrap();
+    assert_eq!(tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["latest"]);
+    assert!(tags[0].digest.starts_with("sha256:abab") && tags[0].updated_at.is_some());
+    assert_eq!(as_asked(&server.seen()[0]), asked(&sample("v1-tags")));
+
+    let server = replay("v1-tags-summary-zero").await;
+    let summary = client_of(&server).tag_summary(&repository).await.unwrap();
+    assert_eq!((summary.tag_count, summary.latest_tag.as_str()), (0, ""));
+    assert_eq!(as_asked(&server.seen()[0]), asked(&sample("v1-tags-summary-zero")));
+
+    let server = replay("v1-syncstatus").await;
+    let status = client_of(&server).sync_status(&repository).await.unwrap();
+    assert_eq!(status.state, SyncState::Queued);
+    assert_eq!(status.created_at, Some("2026-09-01T12:00:00.123Z".parse().unwrap()));
+    assert_eq!(as_asked(&server.seen()[0]), asked(&sample("v1-syncstatus")));
+}
+
+#[tokio::test]
+async fn the_entitlements_and_their_images_are_read() {
+    let server = replay("ent-list").await;
+    let records = client_of(&server).list_entitlements().await.unwrap();
+    assert_eq!(records.iter().map(|record| record.kind.as_str()).collect::<Vec<_>>(), ["PRODUCTION", "TRIAL"]);
+    assert_eq!(records[0].tiers, ["APPLICATION", "BASE"]);
+    assert_eq!(records[1].quota["FIPS"], TierQuota { current: 2, max: 3 });
+    assert!(records[0].expires_at.is_some() && records[1].expires_at.is_none());
+    assert_eq!(as_asked(&server.seen()[0]), asked(&sample("ent-list")));
+
+    let server = replay("ent-images").await;
+    let images = client_of(&server).entitlement_images().await.unwrap();
+    assert_eq!((images[0].name.as_str(), images[0].tier.as_str()), ("nginx", "APPLICATION"));
+    assert_eq!(as_asked(&server.seen()[0]), asked(&sample("ent-images")));
+
+    let server = replay("ent-effective-catalog").await;
+    let effective = client_of(&server).effective_entitlement().await.unwrap();
+    assert_eq!((effective.image_allowance, effective.swaps_used), (Allowance::Unlimited, 0));
+}
+
+#[tokio::test]
 async fn an_absent_organisation_is_told() {
     let absent = sample("groups-absent")["response"]["body"].to_string();
     let server = Scripted::start(move |_| (200, absent.clone())).await;
@@ -217,7 +290,7 @@ fn variations(body: &Value) -> Vec<Value> {
                 variations.push(Value::Object(without));
                 let mut replacements = vec![Value::Null];
                 replacements.extend(self::variations(member));
-                if matches!(key.as_str(), "plan" | "catalogTier") {
+                if matches!(key.as_str(), "plan" | "catalogTier" | "tier" | "type" | "status") {
                     replacements.extend([json!("OF_TOMORROW"), json!(42), json!("")]);
                 }
                 for replacement in replacements {
@@ -254,11 +327,17 @@ async fn no_member_that_is_missing_null_or_new_makes_an_answer_unreadable() {
     .await;
     let client = client_of(&server);
     let mut read = 0;
+    let repository = format!("{ORG}/0f1e2d3c4b5a6978");
     for sample_name in [
         "v1-create-sync_config",
         "v1-list-childrenOf-camel",
         "v1-tags",
+        "v1-tags-summary-zero",
+        "v1-syncstatus",
         "ent-effective-catalog",
+        "ent-list",
+        "ent-images",
+        "v2-list-p1",
         "v2-list-p2",
         "graphql-catalog",
     ] {
@@ -267,8 +346,13 @@ async fn no_member_that_is_missing_null_or_new_makes_an_answer_unreadable() {
             let outcome = match sample_name {
                 "v1-create-sync_config" => client.create_repository(&name("nginx"), &name("nginx"), "").await.err(),
                 "v1-list-childrenOf-camel" => client.find_repository(&name("nginx")).await.err(),
-                "v1-tags" => client.has_tag(&format!("{ORG}/0f1e2d3c4b5a6978"), "latest").await.err(),
+                "v1-tags" => client.list_tags(&repository).await.err(),
+                "v1-tags-summary-zero" => client.tag_summary(&repository).await.err(),
+                "v1-syncstatus" => client.sync_status(&repository).await.err(),
                 "ent-effective-catalog" => client.read_entitlement().await.err(),
+                "ent-list" => client.list_entitlements().await.err(),
+                "ent-images" => client.entitlement_images().await.err(),
+                "v2-list-p1" => client.count_repositories().await.err(),
                 "v2-list-p2" => client.list_repositories().await.err(),
                 _ => client.fetch_catalog().await.err(),
             };

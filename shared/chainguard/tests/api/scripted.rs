@@ -41,7 +41,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// Answers each request with the status and the body that `script` says.
+    /// Answers each request with the status and the body that `script` says. The body of a redirect is where it leads.
     pub(crate) async fn start(script: impl Fn(&Seen) -> (u16, String) + Clone + Send + Sync + 'static) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
@@ -58,7 +58,11 @@ impl Scripted {
             };
             let (status, answer) = script(&request);
             log.lock().unwrap().push(request);
-            (StatusCode::from_u16(status).unwrap(), answer).into_response()
+            let status = StatusCode::from_u16(status).unwrap();
+            if status.is_redirection() && !answer.is_empty() {
+                return (status, [(header::LOCATION, answer)]).into_response();
+            }
+            (status, answer).into_response()
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -121,3 +121,69 @@ async fn groups_are_found_by_their_exact_name_and_another_organization_once_it_s
     running.fake.seed_repository_of_another_organization("theirs").unwrap();
     assert_eq!(running.get("/iam/v1/groups?organization=acme").await.names("items"), ["acme", "other.example"]);
 }
+
+#[tokio::test]
+async fn tokens_are_signed_by_a_key_that_discovery_leads_to() {
+    let running = Running::start(Options::default()).await;
+    let token = exchanged(&running).await;
+    let claims = running.claims(&token).await;
+    assert_eq!(claims["sub"], "somebody");
+    assert_eq!(claims["aud"], json!(["https://console-api.enforce.dev"]));
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 3600);
+    let (rest, signature) = token.rsplit_once('.').unwrap();
+    let forged = format!("{rest}.{}", signature.chars().rev().collect::<String>());
+    assert!(running.verified(&forged).await.is_err());
+    assert!(refused(&list_with(&running, &forged).await), "also where foreign tokens are let in");
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_its_audience_only() {
+    let running = Running::start(Options::default()).await;
+    for (audience, status) in [
+        ("https://console-api.enforce.dev", 200),
+        (&format!("http://{}", running.address), 200),
+        ("cgr.dev&aud=https://console-api.enforce.dev", 200),
+        ("cgr.dev", 401),
+        ("https://issuer.enforce.dev", 401),
+    ] {
+        let answer = running.get(&format!("/sts/exchange?aud={audience}&identity=somebody")).await.json();
+        assert_eq!(list_with(&running, answer["token"].as_str().unwrap()).await.status, status, "{audience}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_does_what_its_capabilities_allow_and_no_more() {
+    let running = Running::start(Options::default()).await;
+    let id = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334/0f1e2d3c4b5a6978";
+    let org = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334";
+    for (method, path, capability) in [
+        (Method::POST, format!("/registry/v1/repos/{org}"), "repo.create"),
+        (Method::PUT, format!("/registry/v1/repos/{id}"), "repo.update"),
+        (Method::DELETE, format!("/registry/v1/repos/{id}"), "repo.delete"),
+        (Method::GET, "/registry/v1/repos".to_owned(), "repo.list"),
+        (Method::GET, format!("/registry/v1/repos/{id}:syncstatus"), "repo.list"),
+        (Method::GET, "/registry/v2/repos".to_owned(), "repo.list"),
+        (Method::GET, format!("/registry/v2/repos/{id}"), "repo.list"),
+        (Method::GET, "/registry/v1/tags".to_owned(), "tag.list"),
+        (Method::GET, format!("/registry/v1/repotagssummary/{id}"), "tag.list"),
+        (Method::GET, format!("/registry/v1/entitlements/{org}"), "registry.entitlements.list"),
+        (Method::GET, format!("/registry/v1/entitlements/{org}:effective"), "registry.entitlements.list"),
+        (Method::GET, format!("/registry/v1/entitlements/{org}:summary"), "registry.entitlements.list"),
+        (Method::GET, format!("/registry/v1/entitlements/{org}/images"), "registry.entitlements.list"),
+        (Method::GET, format!("/registry/v1/entitlements/{org}/catalog-images"), "registry.entitlements.list"),
+        (Method::POST, format!("/registry/v1/entitlements/{org}:addImages"), "registry.entitlements.images.add"),
+        (Method::GET, "/iam/v1/groups".to_owned(), "groups.list"),
+        (Method::GET, "/events/v1/subscriptions".to_owned(), "subscriptions.list"),
+        (Method::POST, format!("/events/v1/subscriptions/{org}"), "subscriptions.create"),
+        (Method::DELETE, format!("/events/v1/subscriptions/{id}"), "subscriptions.delete"),
+    ] {
+        let call = async |cap: &str| {
+            let token = running.get(&format!("{EXCHANGE}&cap={cap}")).await.json()["token"].take();
+            let request = running.request(method.clone(), &path).body("{}");
+            running.send(request.bearer_auth(token.as_str().unwrap())).await.status
+        };
+        assert_ne!(call(capability).await, 403, "{method} {path} with {capability}");
+        let other = if capability == "repo.list" { "tag.list" } else { "repo.list" };
+        assert_eq!(call(&format!("{other}&cap=no.such")).await, 403, "{method} {path} with {other}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use fake_chainguard::{FakeChainguard, Options, Route};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use reqwest::{
     Method,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap},
@@ -99,6 +100,35 @@ impl Running {
         let answer = self.create(json!({"name": name, "sync_config": {"source": source}})).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of a subscription, made for this call.
+    pub(crate) async fn subscribe(&self, sink: &str) -> String {
+        let path = format!("/events/v1/subscriptions/{ORG}");
+        let answer = self.call(Method::POST, &path, Some(json!({"sink": sink}))).await;
+        assert_eq!((answer.status, &answer.json()["sink"]), (200, &json!(sink)), "{}", answer.text);
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The claims of a token that the issuer has signed, with keys that are found as a stranger finds them. Who it is
+    /// for and whether it has expired is not looked at.
+    pub(crate) async fn claims(&self, token: &str) -> Value {
+        self.verified(token).await.unwrap()
+    }
+
+    pub(crate) async fn verified(&self, token: &str) -> Result<Value, jsonwebtoken::errors::Error> {
+        let found = self.send(self.request(Method::GET, "/.well-known/openid-configuration")).await.json();
+        let issuer = found["issuer"].as_str().unwrap();
+        assert_eq!(issuer, format!("http://{}", self.address));
+        let keys = found["jwks_uri"].as_str().unwrap().strip_prefix(issuer).unwrap();
+        let keys: JwkSet = serde_json::from_str(&self.send(self.request(Method::GET, keys)).await.text).unwrap();
+        let kid = jsonwebtoken::decode_header(token)?.kid.unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.validate_aud = false;
+        validation.validate_exp = false;
+        validation.set_issuer(&[issuer]);
+        let key = DecodingKey::from_jwk(keys.find(&kid).unwrap())?;
+        Ok(jsonwebtoken::decode::<Value>(token, &key, &validation)?.claims)
     }
 
     pub(crate) fn creates(&self) -> u64 {

@@ -116,3 +116,29 @@ async fn a_wrong_method_is_501_an_unknown_route_404_and_a_call_not_served_says_s
         assert_eq!((&body["message"], &body["details"]), (&json!(message), &json!([])), "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn images_are_added_to_a_plan_that_counts_them_while_there_is_room() {
+    let quota = BTreeMap::from([(Tier::Application, 2)]);
+    let entitlement = Entitlement::PerImage { images: vec!["nginx".to_owned()], quota };
+    let running = Running::start(Options { entitlement, ..Options::default() }).await;
+    let add = |body: serde_json::Value| {
+        let running = &running;
+        async move { running.call(Method::POST, &format!("/registry/v1/entitlements/{ORG}:addImages"), Some(body)).await }
+    };
+    let added = add(json!({"imageNames": ["nginx", "redis"]})).await;
+    assert_eq!((added.names("images"), &added.json()["parent"]), (vec!["redis".to_owned()], &json!(ORG)));
+    running.created("redis", "redis").await;
+    assert_eq!(add(json!({"image_names": ["redis"]})).await.names("images"), [""; 0], "once is enough");
+    assert_eq!(add(json!({"imageNames": ["postgres"]})).await.error(), (429, 8), "the tier is full");
+    assert_eq!(add(json!({"imageNames": ["nginx-fips"]})).await.error(), (429, 8), "the tier has no quota");
+    assert_eq!(add(json!({"imageNames": ["no-such-image"]})).await.error(), (404, 5));
+    for nothing in [json!({}), json!({"imageNames": []}), json!({"images": ["redis"]})] {
+        assert_eq!(add(nothing).await.error(), (400, 3));
+    }
+    let images = running.get(&format!("/registry/v1/entitlements/{ORG}/catalog-images")).await;
+    assert_eq!(images.names("images"), ["nginx", "redis"], "what was refused changed nothing");
+
+    running.fake.set_entitlement(Entitlement::default());
+    assert_eq!(add(json!({"imageNames": ["redis"]})).await.error(), (400, 9));
+}

@@ -8,12 +8,15 @@
 )]
 
 mod accounts;
+mod assumption;
 mod catalog;
 mod client;
+mod events;
 mod faults;
 mod limits;
 mod lists;
 mod persistence;
 mod readiness;
 mod samples;
+mod sink;
 mod writes;

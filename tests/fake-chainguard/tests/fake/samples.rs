@@ -2,12 +2,15 @@
 
 use std::{fs, path::PathBuf};
 
-use fake_chainguard::{Entitlement, Fault, Options, Route, Tier};
+use fake_chainguard::{Entitlement, Event, EventKind, Fault, Options, Route, Tier};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::client::{ORG, Running};
+use crate::{
+    client::{ORG, Running},
+    sink::Sink,
+};
 
 #[derive(Deserialize)]
 struct Sample {
@@ -35,15 +38,22 @@ struct SampleResponse {
 /// The last part of the repository's id in the samples.
 const SAMPLE_PART: &str = "0f1e2d3c4b5a6978";
 
-fn samples(folder: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(folder)
+/// The project's samples, and those beside the project where they lie there.
+fn samples(path: &str) -> Vec<PathBuf> {
+    let project = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let own = project.join("tests/samples").join(path);
+    let beside = project.join("../../../shared/chainguard/samples").join(path);
+    assert!(own.exists(), "there are no samples");
+    [own, beside].into_iter().filter(|path| path.exists()).collect()
 }
 
 #[tokio::test]
 async fn every_rest_sample_is_answered_with_its_status_and_shape() {
-    let mut files: Vec<_> = fs::read_dir(samples("rest")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let folders = samples("rest").into_iter();
+    let mut files: Vec<_> =
+        folders.flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(!files.is_empty(), "there are no samples");
+    assert!(files.len() >= 27, "{} samples", files.len());
     let mut wrong = Vec::new();
     for file in &files {
         let sample: Sample = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
@@ -57,17 +67,55 @@ async fn every_rest_sample_is_answered_with_its_status_and_shape() {
 
 #[tokio::test]
 async fn the_graphql_sample_is_answered_with_its_shape() {
-    let sample: Value = serde_json::from_str(&fs::read_to_string(samples("graphql-catalog.json")).unwrap()).unwrap();
     let running = Running::start(Options::default()).await;
     let ask = |body: String| running.send(running.request(Method::POST, "/query").body(body));
+    for file in samples("graphql-catalog.json") {
+        let sample: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        let answer = ask(sample["request"]["body"].to_string()).await;
+        assert_eq!(json!(answer.status), sample["response"]["status"]);
+        same_shape(&sample["response"]["body"], &answer.json(), "body").unwrap();
 
-    let answer = ask(sample["request"]["body"].to_string()).await;
-    assert_eq!(json!(answer.status), sample["response"]["status"]);
-    same_shape(&sample["response"]["body"], &answer.json(), "body").unwrap();
+        let answer = ask(json!({"query": "{ nothing { name } }"}).to_string()).await;
+        assert_eq!(json!(answer.status), sample["response_error"]["status"]);
+        same_shape(&sample["response_error"]["body"], &answer.json(), "body").unwrap();
+    }
+}
 
-    let answer = ask(json!({"query": "{ nothing { name } }"}).to_string()).await;
-    assert_eq!(json!(answer.status), sample["response_error"]["status"]);
-    same_shape(&sample["response_error"]["body"], &answer.json(), "body").unwrap();
+/// They are no part of the project, so this holds only where they lie beside it.
+#[tokio::test]
+async fn the_event_samples_are_delivered_in_their_shape() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/chainguard/samples/events");
+    let Ok(files) = fs::read_dir(folder) else { return };
+    for file in files {
+        let sample: Value = serde_json::from_str(&fs::read_to_string(file.unwrap().path()).unwrap()).unwrap();
+        let kind = match sample["name"].as_str().unwrap() {
+            "repo.created-v1" => EventKind::RepoCreated,
+            "tag.created-v1" => EventKind::TagCreated,
+            unknown => panic!("no event is known for the sample {unknown}: add it"),
+        };
+        let running = Running::start(Options::default()).await;
+        let sink = Sink::start(202).await;
+        running.subscribe(&sink.url).await;
+        running.created("nginx", "nginx").await;
+        running.fake.deliver(Event::new(kind, "nginx")).await.unwrap();
+        let received = sink.received().remove(0);
+        for (header, value) in sample["headers"].as_object().unwrap() {
+            let found = received.header(header);
+            match header.as_str() {
+                "ce-id" | "ce-time" | "ce-subject" | "ce-group" => assert!(!found.is_empty(), "{header}"),
+                "authorization" => assert!(found.starts_with("Bearer ey"), "{found}"),
+                _ => assert_eq!(found, value.as_str().unwrap(), "{header}"),
+            }
+        }
+        let depth = |id: &str| id.split('/').count();
+        for header in ["ce-subject", "ce-group"] {
+            let sample = sample["headers"][header].as_str().unwrap();
+            assert_eq!(depth(&received.header(header)), depth(sample), "{header}");
+        }
+        let body: Value = serde_json::from_str(sample["raw_body"].as_str().unwrap()).unwrap();
+        same_shape(&body, &serde_json::from_str(&received.body).unwrap(), "body").unwrap();
+        same_shape(&sample["jwt_claims"], &running.claims(received.bearer()).await, "claims").unwrap();
+    }
 }
 
 async fn replay(sample: Sample) -> Result<(), String> {
