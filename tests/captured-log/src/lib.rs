@@ -3,7 +3,11 @@
 //! One subscriber serves the whole process. A subscriber a test would race with the others': whether a line is logged
 //! at all is decided once for the process, when it is first reached, by the subscribers that there are.
 
-#![expect(clippy::unwrap_used, reason = "this crate is for tests: whatever is unexpected ends the test")]
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "this crate is for tests: whatever is unexpected ends the test"
+)]
 
 use std::cell::RefCell;
 use std::io;

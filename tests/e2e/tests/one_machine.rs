@@ -105,7 +105,7 @@ async fn the_local_pages_are_found_and_say_what_there_is() {
 
     let nobody = get("/_local/tokens/nobody").await;
     assert_eq!((nobody.status, nobody.problem()), (404, "route-not-found"), "{nobody:?}");
-    assert!(nobody.text("detail").contains("`nobody`; there are jane, dana, dmitri, sasha, alex."), "{nobody:?}");
+    assert!(nobody.text("detail").contains("`nobody`; there are jane, dana, dmitri, sasha, alex, ivy."), "{nobody:?}");
     for path in ["/nothing", "/_local/nothing", "/_local/tokens/nobody"] {
         let reply = get(path).await;
         assert_eq!((reply.status, reply.problem()), (404, "route-not-found"), "{path}: {reply:?}");
