@@ -152,12 +152,14 @@ impl Evidence {
                 fetched_at,
                 listed: catalog.find(&submission.image.name).map(|image| Listed::new(image, submission, catalog)),
             }),
-            organization: catalog.zip(fetched_at).map(|(catalog, fetched_at)| OrganizationEvidence {
-                fetched_at,
-                has_repository: catalog.organization_has(submission.repository_name()),
-                repositories: catalog.repository_count(),
-                limit: REPOSITORY_LIMIT,
-            }),
+            organization: catalog.and_then(|catalog| Some((catalog, catalog.repositories_at?))).map(
+                |(catalog, fetched_at)| OrganizationEvidence {
+                    fetched_at,
+                    has_repository: catalog.organization_has(submission.repository_name()),
+                    repositories: catalog.repository_count(),
+                    limit: REPOSITORY_LIMIT,
+                },
+            ),
             requests: requests.map(|page| RequestEvidence::new(submission, page)),
         }
     }

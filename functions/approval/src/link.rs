@@ -19,7 +19,7 @@ use http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use lambda::batch::chain;
 use lambda::catalog::CatalogCache;
 use lambda::http::{Answer, Call};
-use lambda::links::key_ring;
+use lambda::links::{self, VerifyError};
 use lambda::settings::Settings;
 
 use crate::decision;
@@ -242,11 +242,13 @@ where
         }
     };
     let id = call.request_id().map_err(|_| refused(LinkError::Malformed))?;
-    let keys = key_ring(ports.secrets, ports.keys_id).await.map_err(|error| {
-        log(&error);
-        Box::new(Notice::try_again(call.instance()))
-    })?;
-    keys.verify(id, call.raw_query(), now).map_err(refused)
+    links::verify(ports.secrets, ports.keys_id, id, call.raw_query(), now).await.map_err(|error| match error {
+        VerifyError::Link(error) => refused(error),
+        VerifyError::Keys(error) => {
+            log(&error);
+            Box::new(Notice::try_again(call.instance()))
+        }
+    })
 }
 
 fn read_form(call: &Call) -> Result<Form, Box<Notice>> {

@@ -153,7 +153,7 @@ where
             let stored = store.load_request(holder).await?;
             let gone = stored.is_none_or(|stored| match &stored.request.phase {
                 Phase::Available { since, .. } => {
-                    catalog.fetched_at > since.plus(SNAPSHOT_MARGIN)
+                    catalog.repositories_at.is_some_and(|at| at > since.plus(SNAPSHOT_MARGIN))
                         && !catalog.organization_has(submission.repository_name())
                 }
                 Phase::Pending { .. }

@@ -75,10 +75,13 @@ pub struct CatalogImage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Catalog {
-    /// When it was fetched.
+    /// When what is offered was fetched.
     pub fetched_at: Timestamp,
     /// What is offered, sorted by name.
     images: Vec<CatalogImage>,
+    /// When the organisation's repositories were listed; `None` if they never were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repositories_at: Option<Timestamp>,
     /// Names of the repositories that the organisation has, sorted.
     #[serde(default)]
     repositories: Vec<String>,
@@ -96,12 +99,31 @@ pub struct Hit<'a> {
 impl Catalog {
     /// A snapshot of these images and repositories; sorts them.
     #[must_use]
-    pub fn new(fetched_at: Timestamp, mut images: Vec<CatalogImage>, mut repositories: Vec<String>) -> Self {
+    pub fn new(fetched_at: Timestamp, images: Vec<CatalogImage>, repositories: Vec<String>) -> Self {
+        Self::of_images(fetched_at, images).with_repositories(fetched_at, repositories)
+    }
+
+    /// A snapshot of these images, before the organisation's repositories have been listed.
+    #[must_use]
+    pub fn of_images(fetched_at: Timestamp, images: Vec<CatalogImage>) -> Self {
+        let empty = Self { fetched_at, images: Vec::new(), repositories_at: None, repositories: Vec::new() };
+        empty.with_images(fetched_at, images)
+    }
+
+    /// With another look at what is offered.
+    #[must_use]
+    pub fn with_images(self, fetched_at: Timestamp, mut images: Vec<CatalogImage>) -> Self {
         images.sort_by(|a, b| a.name.cmp(&b.name));
         images.dedup_by(|a, b| a.name == b.name);
+        Self { fetched_at, images, ..self }
+    }
+
+    /// With another look at the organisation's repositories.
+    #[must_use]
+    pub fn with_repositories(self, listed_at: Timestamp, mut repositories: Vec<String>) -> Self {
         repositories.sort();
         repositories.dedup();
-        Self { fetched_at, images, repositories }
+        Self { repositories_at: Some(listed_at), repositories, ..self }
     }
 
     /// All images, sorted by name.
