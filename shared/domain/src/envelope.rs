@@ -11,6 +11,9 @@ use crate::time::Timestamp;
 /// `source` of everything that is published.
 pub const SOURCE: &str = "image-requests";
 
+/// `source` of what Chainguard has announced and is published again.
+pub const CHAINGUARD_SOURCE: &str = "chainguard";
+
 /// Version of the shape of `data`; part of `dataschema`.
 pub const DATA_VERSION: u32 = 1;
 
@@ -55,6 +58,36 @@ pub struct Metadata {
 #[must_use]
 pub fn data_schema(event_type: EventType) -> String {
     format!("urn:cgr-request:schema:{}:{DATA_VERSION}", event_type.as_str())
+}
+
+/// An event as the bus takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusEvent {
+    /// Names it in log lines: the same at every delivery.
+    pub id: String,
+    /// Who says so: [`SOURCE`] or [`CHAINGUARD_SOURCE`].
+    pub source: &'static str,
+    /// What has happened, by which rules choose: at most 128 characters.
+    pub detail_type: String,
+    /// When.
+    pub time: Timestamp,
+    /// A JSON object.
+    pub detail: String,
+}
+
+impl TryFrom<&Detail> for BusEvent {
+    type Error = serde_json::Error;
+
+    fn try_from(event: &Detail) -> Result<Self, Self::Error> {
+        let Metadata { id, event_type, time, .. } = &event.metadata;
+        Ok(Self {
+            id: id.to_string(),
+            source: SOURCE,
+            detail_type: event_type.as_str().to_owned(),
+            time: *time,
+            detail: serde_json::to_string(event)?,
+        })
+    }
 }
 
 impl Detail {

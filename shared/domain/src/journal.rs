@@ -209,7 +209,7 @@ pub struct Record {
     pub environment: Environment,
     /// How it is decided.
     pub approval_tier: ApprovalTier,
-    /// The policy's version at submission.
+    /// The policy's version: at submission, and in a decision's record that of the policy by which it was judged.
     pub policy_version: String,
     /// The policy's rule that fired.
     pub policy_rule: String,
@@ -295,7 +295,7 @@ impl Head {
             team: submission.team.clone(),
             environment: submission.environment,
             approval_tier: submission.tier,
-            policy_version: submission.policy_version.clone(),
+            policy_version: details.policy_version.unwrap_or_else(|| submission.policy_version.clone()),
             policy_rule: submission.policy_rule.clone(),
             decision: details.decision,
             comment: details.comment,
@@ -317,6 +317,7 @@ impl Head {
 struct Details {
     approver: Option<String>,
     on_behalf_of: Option<String>,
+    policy_version: Option<String>,
     decision: Option<DecisionKind>,
     comment: Option<Comment>,
     channel: Option<Channel>,
@@ -360,6 +361,8 @@ impl Details {
         Self {
             approver: Some(decision.approver.email.clone()),
             on_behalf_of: decision.on_behalf_of.clone(),
+            // Empty in decisions of before it was kept.
+            policy_version: Some(decision.policy_version.clone()).filter(|version| !version.is_empty()),
             decision: Some(kind),
             comment: decision.comment.clone(),
             channel: Some(decision.channel),

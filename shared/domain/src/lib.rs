@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod catalog;
+pub mod drift;
 pub mod envelope;
 pub mod environment;
 pub mod event;

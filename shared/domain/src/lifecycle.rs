@@ -3,7 +3,7 @@
 use crate::event::{Approval, Event, EventKind};
 use crate::journal::{DecisionKind, Digest};
 use crate::person::{Person, Principal};
-use crate::policy::{ApprovalTier, Policy, Quorum, Standing};
+use crate::policy::{ApprovalTier, Denied, Policy, Quorum, Standing};
 use crate::request::{
     Channel, Decision, Failure, Lease, Phase, ProvisionedRepository, Request, Round, Status, Submission,
 };
@@ -150,6 +150,9 @@ pub enum Rejection {
         /// The people and groups whose approval is missing.
         waits_for: Vec<String>,
     },
+    /// The policy in force refuses what was asked for.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// Not one of those who may break the glass.
     #[error("you are not among those who may approve alone in an emergency")]
     MayNotBreakGlass,
@@ -245,6 +248,7 @@ fn submit(submission: &Submission, context: &Context<'_>) -> Vec<Event> {
 
 fn approve(request: &Request, voice: &Voice, context: &Context<'_>) -> Result<EventKind, Rejection> {
     let standings = may_decide(request, voice, context)?;
+    is_not_denied(request, context)?;
     let quorum = |approvals: &[Decision]| context.policy.quorum(request.matter(), approvals);
     // The tier was fixed at submission, but who has to approve says the policy in force: also whether what was approved
     // before still counts.
@@ -254,6 +258,10 @@ fn approve(request: &Request, voice: &Voice, context: &Context<'_>) -> Result<Ev
     let mut refused = None;
     for standing in standings {
         let decision = voice.clone().in_capacity(standing, context);
+        if before.missing() == 0 {
+            // The policy has come to ask for less than what has been given. Whoever may decide says so once more.
+            return Ok(EventKind::Approved(Approval::ByPerson(decision)));
+        }
         if let Err(rejection) = is_another_human(request, &before, &decision) {
             refused.get_or_insert(rejection);
             continue;
@@ -304,7 +312,7 @@ fn reject(request: &Request, voice: Voice, context: &Context<'_>) -> Result<Even
 
 /// Two events: what happened is loud and has a name of its own, and whoever waits for approvals gets theirs.
 fn break_glass(request: &Request, voice: Voice, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
-    is_open_to(request, &voice)?;
+    is_open_to(request, &voice, context.now)?;
     let capacities = context.policy.break_glass_capacities(&voice.by, &request.submission.team);
     if capacities.is_empty() {
         return Err(Rejection::MayNotBreakGlass);
@@ -316,6 +324,7 @@ fn break_glass(request: &Request, voice: Voice, context: &Context<'_>) -> Result
     if voice.comment.is_none() {
         return Err(Rejection::ReasonMissing);
     }
+    is_not_denied(request, context)?;
     let decision = voice.in_capacity(Standing { capacities, on_behalf_of: None }, context);
     let kinds = [EventKind::BreakGlassUsed(decision.clone()), EventKind::Approved(Approval::ByPerson(decision))];
     Ok(kinds.into_iter().map(|kind| Event { at: context.now, kind }).collect())
@@ -327,6 +336,7 @@ impl Voice {
             approver: self.by.person,
             on_behalf_of: standing.on_behalf_of,
             capacities: standing.capacities,
+            policy_version: context.policy.version.clone(),
             at: context.now,
             comment: self.comment,
             channel: self.channel,
@@ -335,9 +345,13 @@ impl Voice {
 }
 
 /// The checks that every decision passes. Being decided comes first, so that a second approver learns who was first.
-fn is_open_to(request: &Request, voice: &Voice) -> Result<(), Rejection> {
+fn is_open_to(request: &Request, voice: &Voice, now: Timestamp) -> Result<(), Rejection> {
     if request.status() != Status::Pending {
         return Err(decided(request));
+    }
+    // Its time is over, whether or not the steward has come to say so.
+    if request.expires_at().is_some_and(|at| at <= now) {
+        return Err(Rejection::AlreadyDecided { status: Status::Expired, by: None });
     }
     if voice.seen.is_some_and(|seen| seen != request.digest()) {
         return Err(Rejection::ContentChanged);
@@ -351,7 +365,7 @@ fn is_open_to(request: &Request, voice: &Voice) -> Result<(), Rejection> {
 /// The checks that approve and reject share. Being one's own request comes before being an approver, so that no group
 /// membership opens that door. Returns in what capacities; at least one.
 fn may_decide(request: &Request, voice: &Voice, context: &Context<'_>) -> Result<Vec<Standing>, Rejection> {
-    is_open_to(request, voice)?;
+    is_open_to(request, voice, context.now)?;
     let submission = &request.submission;
     let standings = context.policy.standings(&voice.by, &submission.requester, request.matter(), context.now);
     if standings.is_empty() {
@@ -364,6 +378,11 @@ fn may_decide(request: &Request, voice: &Voice, context: &Context<'_>) -> Result
     } else {
         Err(Rejection::ChannelNotAllowed { tier: submission.tier, channel: voice.channel })
     }
+}
+
+/// What the policy has come to refuse is not approved any more, by nobody.
+fn is_not_denied(request: &Request, context: &Context<'_>) -> Result<(), Denied> {
+    context.policy.tier_of(request.submission.subject()).map(|_| ())
 }
 
 fn not_an_approver(request: &Request, context: &Context<'_>) -> Rejection {
@@ -501,7 +520,10 @@ fn retry(request: &Request, by: Principal, channel: Channel, context: &Context<'
         return Err(Rejection::NotAnAdministrator);
     }
     match request.status() {
-        Status::Failed => Ok(EventKind::Retried { by: by.person, channel }),
+        Status::Failed => {
+            is_not_denied(request, context)?;
+            Ok(EventKind::Retried { by: by.person, channel })
+        }
         Status::Pending
         | Status::Approved
         | Status::Provisioning

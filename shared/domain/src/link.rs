@@ -9,7 +9,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::id::RequestId;
@@ -44,19 +44,21 @@ pub struct KeyRing {
     previous: Option<Key>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 struct Key {
     id: String,
     secret: String,
 }
 
 /// The secret's form: flat, so that Secrets Manager itself can make the first one.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct KeyRingFile {
     current_id: String,
     current: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     previous_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<String>,
 }
 
@@ -98,6 +100,32 @@ impl KeyRing {
         Self::try_from(file)
     }
 
+    /// The secret's text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let Self { current, previous } = self.clone();
+        let (previous_id, previous) = previous.map(|key| (key.id, key.secret)).unzip();
+        let file = KeyRingFile { current_id: current.id, current: current.secret, previous_id, previous };
+        // Four texts are always JSON.
+        serde_json::to_string(&file).unwrap_or_default()
+    }
+
+    /// The ring with another current key, after which the current one is the previous one: links that were signed with
+    /// it stay good until the next time. Neither key of this ring may have the id.
+    pub fn rotated(&self, id: String, secret: String) -> Result<Self, KeyRingError> {
+        if self.previous.as_ref().is_some_and(|previous| previous.id == id) {
+            return Err(KeyRingError::KeyId);
+        }
+        Self::checked(Key { id, secret }, Some(self.current.clone()))
+    }
+
+    /// Whether putting this ring in the place of `before` leaves links good that are signed with the current key of
+    /// `before`.
+    #[must_use]
+    pub fn honours(&self, before: &Self) -> bool {
+        self.current == before.current || self.previous.as_ref() == Some(&before.current)
+    }
+
     /// Path and query of the link.
     #[must_use]
     pub fn link(&self, link: &Link) -> String {
@@ -119,6 +147,18 @@ impl KeyRing {
         mac.verify_slice(parsed.signature.as_bytes()).map_err(|_| LinkError::Forged)?;
         if parsed.link.expires <= now { Err(LinkError::Expired(parsed.link)) } else { Ok(parsed.link) }
     }
+
+    fn checked(current: Key, previous: Option<Key>) -> Result<Self, KeyRingError> {
+        let keys = || std::iter::once(&current).chain(&previous);
+        let same_id = previous.as_ref().is_some_and(|previous| previous.id == current.id);
+        if same_id || keys().any(|key| !is_key_id(&key.id)) {
+            return Err(KeyRingError::KeyId);
+        }
+        if keys().any(|key| key.secret.len() < MIN_KEY_BYTES) {
+            return Err(KeyRingError::TooShort);
+        }
+        Ok(Self { current, previous })
+    }
 }
 
 impl TryFrom<KeyRingFile> for KeyRing {
@@ -130,16 +170,7 @@ impl TryFrom<KeyRingFile> for KeyRing {
             (None, None) => None,
             _ => return Err(KeyRingError::Form),
         };
-        let ring = Self { current: Key { id: file.current_id, secret: file.current }, previous };
-        let keys = || std::iter::once(&ring.current).chain(&ring.previous);
-        let same_id = ring.previous.as_ref().is_some_and(|previous| previous.id == ring.current.id);
-        if same_id || keys().any(|key| !is_key_id(&key.id)) {
-            return Err(KeyRingError::KeyId);
-        }
-        if keys().any(|key| key.secret.len() < MIN_KEY_BYTES) {
-            return Err(KeyRingError::TooShort);
-        }
-        Ok(ring)
+        Self::checked(Key { id: file.current_id, secret: file.current }, previous)
     }
 }
 

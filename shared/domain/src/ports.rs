@@ -1,10 +1,13 @@
 //! What the functions need from the outside, one trait per operation: a handler's bounds say what it may touch.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 
 use crate::catalog::{Catalog, CatalogImage, CatalogTier};
-use crate::envelope::Detail;
+use crate::envelope::{BusEvent, Detail};
 use crate::id::{EventId, RequestId};
 use crate::image::RepositoryName;
 use crate::journal::{Digest, Head, Record};
@@ -197,6 +200,12 @@ pub trait PublishEvents {
     fn publish_events(&self, events: &[Detail]) -> impl Future<Output = Result<usize, PortError>> + Send;
 }
 
+/// Puts events on the bus that are not a request's.
+pub trait PutEvents {
+    /// As [`PublishEvents::publish_events`].
+    fn put_events(&self, events: &[BusEvent]) -> impl Future<Output = Result<usize, PortError>> + Send;
+}
+
 /// What an archive did with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Archived {
@@ -252,6 +261,41 @@ pub trait ClaimNotification {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
+/// Finds the request that a repository was made for.
+pub trait FindRequestOfRepository {
+    /// By the repository's UIDP; `None` for one that no request of ours has.
+    fn find_request_of_repository(
+        &self,
+        repository_id: &str,
+    ) -> impl Future<Output = Result<Option<RequestId>, PortError>> + Send;
+}
+
+/// An event of Chainguard's, by what tells it from all others. Source: `CloudEvents` 1.0.2, "source" and "id".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Who says so.
+    pub source: String,
+    /// Which of theirs.
+    pub id: String,
+}
+
+/// Remembers which events of Chainguard's have been dealt with.
+pub trait RememberDelivery {
+    /// Whether it has been dealt with; what is forgotten `now` has not.
+    fn is_remembered(
+        &self,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
+
+    /// Remembers that it has been dealt with, once nothing is left to do; `false` if that was remembered already.
+    fn remember_delivery(
+        &self,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
+}
+
 /// A mail, as plain text and as HTML.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
@@ -277,6 +321,68 @@ pub trait SendMail {
 pub trait ReadSecret {
     /// The secret's text, at most a minute old.
     fn read_secret(&self, id: &str) -> impl Future<Output = Result<String, PortError>> + Send;
+
+    /// The secret's text, at most ten seconds old: for whoever has met something that the remembered text does not
+    /// explain. Who remembers nothing has nothing to do here.
+    fn read_secret_anew(&self, id: &str) -> impl Future<Output = Result<String, PortError>> + Send {
+        self.read_secret(id)
+    }
+}
+
+/// A secret's versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretVersions {
+    /// Whether the secret is to be rotated at all.
+    pub rotation_is_enabled: bool,
+    /// The stages of each version, as Secrets Manager calls them: `AWSCURRENT`, `AWSPENDING`, `AWSPREVIOUS`.
+    pub stages: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Which version of a secret is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretVersion<'a> {
+    /// The one that is in use.
+    Current,
+    /// The one of this id, which a rotation is preparing.
+    Pending(&'a str),
+}
+
+/// Looks at a secret's versions without reading any.
+pub trait DescribeSecret {
+    /// All versions that have a stage.
+    fn describe_secret(&self, id: &str) -> impl Future<Output = Result<SecretVersions, PortError>> + Send;
+}
+
+/// Reads a certain version of a secret.
+pub trait ReadSecretVersion {
+    /// Its text as it is at this moment; `None` if there is no such version, or nothing has been stored in it.
+    fn read_secret_version(
+        &self,
+        id: &str,
+        version: SecretVersion<'_>,
+    ) -> impl Future<Output = Result<Option<String>, PortError>> + Send;
+}
+
+/// Stores the version that a rotation is preparing.
+pub trait StorePendingSecret {
+    /// Stores it under this id. One that is there already stays as it is, and that is as good.
+    fn store_pending_secret(
+        &self,
+        id: &str,
+        version: &str,
+        text: &str,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Puts a version of a secret in use.
+pub trait MakeSecretCurrent {
+    /// Makes this version current, instead of the one that is; fails if that is another one.
+    fn make_secret_current(
+        &self,
+        id: &str,
+        version: &str,
+        instead_of: Option<&str>,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// A repository at Chainguard.
@@ -290,6 +396,23 @@ pub struct Repository {
     pub description: String,
     /// The UIDP of the catalog repository that it syncs from; empty if it syncs from none.
     pub source: String,
+}
+
+impl Repository {
+    /// What the description of a repository starts with that was added for a request.
+    const MADE_FOR: &str = "Added by cgr-request for ";
+
+    /// The description of the repository that is added for a request.
+    #[must_use]
+    pub fn description_for(request: RequestId) -> String {
+        format!("{}{request}", Self::MADE_FOR)
+    }
+
+    /// The request that it was added for, as its description says.
+    #[must_use]
+    pub fn made_for(&self) -> Option<RequestId> {
+        self.description.strip_prefix(Self::MADE_FOR)?.parse().ok()
+    }
 }
 
 /// What the organisation may have.
@@ -354,6 +477,21 @@ pub trait FindRepository {
     ) -> impl Future<Output = Result<Option<Repository>, ChainguardError>> + Send;
 }
 
+/// Finds a repository of the organisation by its id.
+pub trait FindRepositoryById {
+    /// By its UIDP; `None` if it is not there, or is another organisation's.
+    fn find_repository_by_id(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<Repository>, ChainguardError>> + Send;
+}
+
+/// Tells which of Chainguard's organisations is ours.
+pub trait IdentifyOrganization {
+    /// The organisation's UIDP; it never changes, so it is asked for once.
+    fn organization_uidp(&self) -> impl Future<Output = Result<String, ChainguardError>> + Send;
+}
+
 /// Lists the organisation's repositories.
 pub trait ListRepositories {
     /// All names.
@@ -376,6 +514,37 @@ pub trait ReadEntitlement {
 pub trait FetchCatalog {
     /// All images.
     fn fetch_catalog(&self) -> impl Future<Output = Result<Vec<CatalogImage>, ChainguardError>> + Send;
+}
+
+/// A proof that is being made.
+pub type Proof<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
+
+/// Proves to others than AWS which role the process runs as. Which of the ways is wanted shows only at run time, so
+/// that whoever proves needs both.
+pub trait AwsIdentity: Send + Sync {
+    /// A JSON Web Token in which AWS vouches for the role to `audience`, an address: signed with ES384, and good for
+    /// 300 seconds at most.
+    fn web_identity_token<'a>(&'a self, audience: &'a str) -> Proof<'a, String>;
+
+    /// The role's credentials, good for some minutes more.
+    fn credentials(&self) -> Proof<'_, AwsCredentials>;
+}
+
+/// An AWS role's credentials. `Debug` shows neither the key nor the token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AwsCredentials {
+    /// Which key.
+    pub access_key_id: String,
+    /// The key.
+    pub secret_access_key: String,
+    /// What goes with a key that ends by itself, as a role's does and a user's does not.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for AwsCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AwsCredentials({}, …)", self.access_key_id)
+    }
 }
 
 /// The present.

@@ -56,6 +56,8 @@ problem_types! {
     InvalidParameter = ("invalid-parameter", 400, "A parameter cannot be used"),
     /// The cursor was not issued for this list.
     InvalidCursor = ("invalid-cursor", 400, "The cursor cannot be used"),
+    /// What was delivered is no `CloudEvent` in binary mode with a JSON body.
+    NotACloudEvent = ("not-a-cloud-event", 400, "It is no CloudEvent"),
     /// No bearer token came with the call.
     TokenMissing = ("token-missing", 401, "A bearer token is needed"),
     /// The token's time has passed; sign in again.
@@ -76,6 +78,8 @@ problem_types! {
     NotAnAdministrator = ("not-an-administrator", 403, "Only for administrators"),
     /// A deny rule of the policy refuses the image.
     DeniedByPolicy = ("denied-by-policy", 403, "The policy refuses this image"),
+    /// The delivery is not signed by Chainguard for this organisation, or its body is not the one that was signed.
+    DeliveryRefused = ("delivery-refused", 403, "The delivery is not accepted"),
     /// There is no request of this id.
     RequestNotFound = ("request-not-found", 404, "There is no such request"),
     /// There is nothing at this path, or not for this method.
@@ -96,7 +100,7 @@ problem_types! {
     WrongStatus = ("wrong-status", 409, "The request's status does not allow this"),
     /// The request was changed at the same time, again and again; try once more.
     Conflict = ("conflict", 409, "The request was changed in the meantime"),
-    /// The body is larger than 16 KiB.
+    /// The body is larger than 16 KiB, or that of an event of Chainguard's larger than 64 KiB.
     BodyTooLarge = ("body-too-large", 413, "The body is too large"),
     /// The text is no image that can be asked for; `detail` says why.
     InvalidImageReference = ("invalid-image-reference", 422, "It is no image that can be asked for"),

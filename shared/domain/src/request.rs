@@ -199,6 +199,12 @@ impl Submission {
         })
     }
 
+    /// What the policy's rules look at.
+    #[must_use]
+    pub const fn subject(&self) -> Subject<'_> {
+        Subject { image: &self.image, catalog_tier: self.catalog_tier, team: &self.team, environment: self.environment }
+    }
+
     /// The repository that the request is about: the custom name, or the image's own.
     #[must_use]
     pub fn repository_name(&self) -> &RepositoryName {
@@ -217,6 +223,9 @@ pub struct Decision {
     pub on_behalf_of: Option<String>,
     /// Which of the policy's approvers they were, or stood in for.
     pub capacities: Vec<Capacity>,
+    /// The version of the policy that said that they may.
+    #[serde(default)]
+    pub policy_version: String,
     /// When.
     pub at: Timestamp,
     /// What they said.

@@ -11,6 +11,7 @@ fn chain() -> Vec<Record> {
         EventKind::Approved(Approval::ByPerson(Decision {
             on_behalf_of: None,
             capacities: Vec::new(),
+            policy_version: "1".into(),
             approver: person("dana@acme.example"),
             at: at(60),
             comment: Some(Comment::new("fine").unwrap()),

@@ -104,8 +104,7 @@ fn states() -> Vec<(&'static str, State)> {
     ]
 }
 
-/// The table of the design, with everything that is not in it refused: 10 states by 13 commands, long after every
-/// deadline and lease has passed.
+/// The table of the design, with everything that is not in it refused: 10 states by 13 commands.
 #[test]
 fn the_transition_table_is_exactly_the_designs() {
     let allowed = [
@@ -128,7 +127,9 @@ fn the_transition_table_is_exactly_the_designs() {
     for (status, state) in states() {
         for (name, command) in commands(now) {
             let expected = allowed.iter().find(|(from, by, _)| *from == status && *by == name);
-            let outcome = run(state.clone(), command, now).map(|after| match after {
+            // Decisions come in time, everything else long after every deadline and lease.
+            let at = if ["Approve", "Reject", "BreakGlass"].contains(&name) { 20 } else { now };
+            let outcome = run(state.clone(), command, at).map(|after| match after {
                 State::Absent => "absent",
                 State::Submitted(request) => request.status().as_str(),
             });
@@ -182,10 +183,11 @@ fn only_approvers_of_the_team_decide_and_only_through_allowed_channels() {
     let stranger = principal("pat@acme.example", &["payments-leads"]);
     let error = run(request_in("pending"), approve(stranger), 10).unwrap_err();
     assert_eq!(error, Rejection::NotAnApprover { approvers: vec!["data-engineering-leads".into()] });
-    let strict = crate::policy::DEFAULT_POLICY.replace("channels: [api, link, slack]", "channels: [slack]");
+    let strict = crate::policy::DEFAULT_POLICY.replace("channels: [api, link, slack]", "channels: [api, slack]");
     let policy = Policy::from_yaml(&strict).unwrap();
     let context = Context { now: at(10), policy: &policy };
-    let error = decide(&request_in("pending"), approve(lead()), &context).unwrap_err();
+    let by_link = Command::Decide { answer: DecisionKind::Approved, voice: voice(lead(), Channel::Link, None) };
+    let error = decide(&request_in("pending"), by_link, &context).unwrap_err();
     assert!(matches!(error, Rejection::ChannelNotAllowed { .. }));
 }
 
@@ -347,6 +349,51 @@ fn an_approval_stops_counting_with_its_approvers_removal_from_the_policy() {
     assert_eq!(request(&approved).status(), Status::Approved);
 }
 
+#[test]
+fn what_is_over_time_is_decided_by_nobody_also_before_the_steward_has_come() {
+    let end = 10 + 14 * 86_400;
+    let expired = Rejection::AlreadyDecided { status: Status::Expired, by: None };
+    assert!(run(request_in("pending"), approve(lead()), end - 1).is_ok());
+    let glass = Command::BreakGlass(voice(commander(), Channel::Api, Some("outage")));
+    for command in [approve(lead()), reject(lead()), glass] {
+        assert_eq!(run(request_in("pending"), command, end).unwrap_err(), expired);
+    }
+}
+
+#[test]
+fn what_the_policy_has_come_to_deny_is_approved_by_nobody_and_may_be_rejected() {
+    let deny = "deny:\n  - { name: no-python, when: { image: [python] }, reason: use the shared one }";
+    let policy = policy_with(&[("deny: []", deny)]);
+    let glass = Command::BreakGlass(voice(commander(), Channel::Api, Some("outage")));
+    let retry = Command::Retry { by: admin(), channel: Channel::Api };
+    for (status, command) in [("pending", approve(lead())), ("pending", glass), ("failed", retry)] {
+        let error = under(&policy, request_in(status), command, 20).unwrap_err();
+        assert!(matches!(&error, Rejection::Denied(denied) if denied.rule == "no-python"), "{error}");
+    }
+    let rejected = under(&policy, request_in("pending"), reject(lead()), 20).unwrap();
+    assert_eq!(request(&rejected).status(), Status::Rejected);
+}
+
+#[test]
+fn when_the_policy_asks_for_less_than_was_given_whoever_may_decide_finishes_it() {
+    let two = policy_with(&[(LEADS, "      - { count: 2, groups: [\"{team}-leads\"] }")]);
+    let one = under(&two, request_in("pending"), approve(lead()), 10).unwrap();
+    let approved = run(one, approve(lead()), 20).unwrap();
+    assert_eq!((request(&approved).status(), request(&approved).approvals.len()), (Status::Approved, 1));
+}
+
+#[test]
+fn a_decisions_record_names_the_policy_that_judged_it() {
+    let policy = policy_with(&[("version: \"1\"", "version: \"2\"")]);
+    let state = under(&policy, request_in("pending"), approve(lead()), 10).unwrap();
+    let kind = EventKind::Approved(Approval::ByPerson(request(&state).approvals[0].clone()));
+    let submission = &request(&state).submission;
+    let (record, head) = journal::Head::START.append(submission, &Event { at: at(10), kind });
+    assert_eq!((record.policy_version.as_str(), submission.policy_version.as_str()), ("2", "1"));
+    let (later, _) = head.append(submission, &Event { at: at(20), kind: EventKind::Expired });
+    assert_eq!(later.policy_version, "1");
+}
+
 const DELEGATION: (&str, &str) = (
     "delegations: []",
     "delegations:\n  - { approver: dana@acme.example, delegate: pia@acme.example, from: 2023-11-14T00:00:00Z, until: 2023-11-15T00:00:00Z }",
@@ -495,8 +542,12 @@ fn a_link_works_once_and_with_a_token_one_may_think_again() {
 #[test]
 fn a_link_ends_with_its_lifetime_with_the_request_or_with_the_decision() {
     let state = request_in("pending");
-    let link = request(&state).link_for("dana@acme.example", at(3600)).unwrap();
+    let mut short = request(&state).clone();
+    short.submission.terms.as_mut().unwrap().links_valid_for = "7d".parse().unwrap();
+    let link = short.link_for("dana@acme.example", at(3600)).unwrap();
     assert_eq!(link.expires, at(3600 + 7 * 86_400));
+    let link = request(&state).link_for("dana@acme.example", at(3600)).unwrap();
+    assert_eq!(Some(link.expires), request(&state).expires_at(), "as long as the default policy lets links live");
     let late = request(&state).link_for("dana@acme.example", at(13 * 86_400)).unwrap();
     assert_eq!(Some(late.expires), request(&state).expires_at());
     assert_eq!(request(&request_in("approved")).link_for("dana@acme.example", at(0)), None);

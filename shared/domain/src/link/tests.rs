@@ -75,6 +75,41 @@ fn keys_stay_good_for_one_rotation_and_no_longer() {
 }
 
 #[test]
+fn links_outlive_one_rotation_of_the_ring_and_not_two() {
+    let secret = |letter: &str| letter.repeat(40);
+    let first = ring("k1", None);
+    let text = first.link(&link_for("dana@acme.example"));
+    let second = first.rotated("k2".to_owned(), secret("b")).unwrap();
+    let third = second.rotated("k3".to_owned(), secret("c")).unwrap();
+    assert!(read(&second, &text).is_ok());
+    assert_eq!(read(&third, &text), Err(LinkError::UnknownKey));
+    assert!(second.honours(&first) && third.honours(&second) && first.honours(&first));
+    assert!(!third.honours(&first) && !first.honours(&second));
+    // Under the same names, other keys.
+    let other = KeyRing::from_json(&format!(r#"{{"currentId":"k1","current":"{}"}}"#, secret("x"))).unwrap();
+    assert!(!second.honours(&other));
+}
+
+#[test]
+fn a_ring_reads_back_as_it_was_written() {
+    let first = ring("k1", None);
+    let second = first.rotated("k2".to_owned(), "b".repeat(40)).unwrap();
+    for ring in [first, second] {
+        let back = KeyRing::from_json(&ring.to_json()).unwrap();
+        assert!(back.current == ring.current && back.previous == ring.previous);
+    }
+}
+
+#[test]
+fn a_new_key_needs_a_name_of_its_own_and_strength() {
+    let ring = ring("k2", Some("k1"));
+    for id in ["k1", "k2", "", "a b"] {
+        assert_eq!(ring.rotated(id.to_owned(), "b".repeat(40)).unwrap_err(), KeyRingError::KeyId, "{id}");
+    }
+    assert_eq!(ring.rotated("k3".to_owned(), "b".repeat(31)).unwrap_err(), KeyRingError::TooShort);
+}
+
+#[test]
 fn parameters_that_are_dropped_doubled_or_reordered_are_refused() {
     let ring = ring("k1", None);
     let text = ring.link(&link_for("dana@acme.example"));

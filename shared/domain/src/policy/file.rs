@@ -9,6 +9,7 @@ mod reader;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use self::fillable::{MAX_APPROVALS, Shortage, shortages};
 use self::problems::Problems;
@@ -32,6 +33,8 @@ use crate::time::{Span, Timestamp};
 const MAX_FILE_BYTES: usize = 256 * 1024;
 /// The longest version, in characters.
 const MAX_VERSION_CHARS: usize = 64;
+/// The shortest that a link may be good for.
+const SHORTEST_LINK: Span = Span::new(Duration::from_mins(10));
 /// The most reminders of a tier.
 const MAX_REMINDERS: usize = 10;
 /// Stands for the request's team in the name of an approving group.
@@ -115,8 +118,8 @@ fn policy(text: &str, problems: &mut Problems) -> Option<Policy> {
         Some(spot) => groups(spot, problems),
         None => Some(BTreeMap::new()),
     };
-    let manager_approval = manager_approval.and_then(|spot| review(&spot, groups.as_ref(), problems));
-    let security_review = security_review.and_then(|spot| review(&spot, groups.as_ref(), problems));
+    let manager_approval = manager_approval.and_then(|spot| review(&spot, problems));
+    let security_review = security_review.and_then(|spot| review(&spot, problems));
     let delegations = match file.optional("delegations") {
         Some(spot) => delegations(spot, problems),
         None => Some(Vec::new()),
@@ -138,6 +141,7 @@ fn policy(text: &str, problems: &mut Problems) -> Option<Policy> {
         delegations: delegations.as_deref().unwrap_or_default(),
     };
     mailboxes_are_nobody(&named, &file, problems);
+    who_is_away_is_an_approver(&named, &file, problems);
     Some(Policy {
         version: version?,
         deny: deny?,
@@ -332,7 +336,7 @@ fn auto_approve(spot: &Spot<'_>, problems: &mut Problems) -> Option<AutoApproveT
     Some(AutoApproveTier { rate_limit: Some(RateLimit { requests: requests?, per: per? }) })
 }
 
-fn review(spot: &Spot<'_>, groups: Option<&BTreeMap<String, Group>>, problems: &mut Problems) -> Option<ReviewTier> {
+fn review(spot: &Spot<'_>, problems: &mut Problems) -> Option<ReviewTier> {
     let known =
         ["requires", "approvals", "sla", "reminders", "escalateTo", "expiresAfter", "linksValidFor", "channels"];
     let fields = spot.fields(&known, problems)?;
@@ -369,13 +373,13 @@ fn review(spot: &Spot<'_>, groups: Option<&BTreeMap<String, Group>>, problems: &
         let wrong = format!("is longer than a request lasts, which is {expires_after}");
         spot.problem(problems, wrong, format!("write {expires_after} or less"));
     }
-    let channels_spot = fields.required("channels", "channels: [api]", problems);
-    let channels = channels_spot.and_then(|spot| channels(spot, problems));
-    if let (Some(spot), Some([Channel::Link]), Some(approvals), Some(escalate_to), Some(groups)) =
-        (channels_spot, channels.as_deref(), &approvals, &escalate_to, groups)
+    if let (Some(spot), Some(links_valid_for)) = (links_spot, links_valid_for)
+        && links_valid_for < SHORTEST_LINK
     {
-        somebody_gets_a_link(spot, approvals, escalate_to.as_ref(), groups, problems);
+        let wrong = format!("{links_valid_for} is shorter than mail takes to be read");
+        spot.problem(problems, wrong, format!("write {SHORTEST_LINK} or more"));
     }
+    let channels = fields.required("channels", "channels: [api]", problems).and_then(|spot| channels(spot, problems));
     Some(ReviewTier {
         requires: requires?,
         approvals: approvals?,
@@ -466,33 +470,12 @@ fn reminders(spot: &Spot<'_>, sla: Option<Span>, problems: &mut Problems) -> Opt
 fn channels(spot: &Spot<'_>, problems: &mut Problems) -> Option<Vec<Channel>> {
     let channels =
         set_of(spot, problems, |spot, problems| spot.choice(&CHANNELS, Channel::as_str, "channel", problems))?;
-    if channels.is_empty() {
-        spot.problem(problems, "without a channel nobody can decide", "list some of api, link and slack");
+    if !channels.contains(&Channel::Api) {
+        // A link reaches only whom the policy lists, and its keys may be lost; a token is what everybody has.
+        let wrong = "api is missing, so that somebody who may decide could be left without a way to";
+        spot.problem(problems, wrong, "list api, and link or slack besides");
     }
     Some(channels)
-}
-
-/// Where links are the only way to decide, somebody must get one for every requirement: people, and members of groups
-/// whom the policy lists.
-fn somebody_gets_a_link(
-    spot: &Spot<'_>,
-    approvals: &[Requirement],
-    second_line: Option<&ApproverSet>,
-    groups: &BTreeMap<String, Group>,
-    problems: &mut Problems,
-) {
-    let has_members =
-        |name: &String| name.contains(TEAM) || groups.get(name).is_some_and(|group| !group.members.is_empty());
-    let gets_a_link = |set: &ApproverSet| !set.people.is_empty() || set.groups.iter().any(has_members);
-    if second_line.is_some_and(gets_a_link) {
-        return;
-    }
-    let nobody = approvals.iter().position(|requirement| !gets_a_link(&requirement.approvers));
-    if let Some(index) = nobody {
-        let wrong = format!("link is the only one, and no approver of approvals[{index}] can ever get one");
-        let fix = "add api or slack, name people, or list members of the group under `groups`";
-        spot.problem(problems, wrong, fix);
-    }
 }
 
 /// Whether an approver set belongs to a request, whose team `{team}` stands for.
@@ -589,12 +572,39 @@ struct Named<'p> {
 }
 
 impl Named<'_> {
-    /// Their addresses in lower case.
-    fn people(&self) -> BTreeSet<String> {
+    /// Who is named as a person or as a group's member.
+    fn approvers(&self) -> impl Iterator<Item = &String> {
         let in_sets = self.sets.iter().flat_map(|set| &set.people);
         let members = self.groups.into_iter().flat_map(BTreeMap::values).flat_map(|group| &group.members);
+        in_sets.chain(members)
+    }
+
+    /// The addresses of one person each, as [`mailbox`] tells humans apart.
+    fn people(&self) -> BTreeSet<String> {
         let absent = self.delegations.iter().flat_map(|delegation| [&delegation.approver, &delegation.delegate]);
-        in_sets.chain(members).chain(absent).map(|address| address.to_ascii_lowercase()).collect()
+        self.approvers().chain(absent).map(|address| mailbox(address)).collect()
+    }
+}
+
+/// Nobody can present a token of somebody who is away: only the policy can say as what their delegate decides.
+fn who_is_away_is_an_approver(named: &Named<'_>, file: &Fields<'_>, problems: &mut Problems) {
+    // What of it cannot be read has been told of where it was read.
+    let mut told = Problems::default();
+    let (Some(spot), Some(_)) = (file.optional("delegations"), named.groups) else {
+        return;
+    };
+    for delegation in spot.elements(&mut told).unwrap_or_default() {
+        let fields = delegation.fields(&["approver", "delegate", "from", "until"], &mut told);
+        let Some(approver) = fields.as_ref().and_then(|fields| fields.optional("approver")) else {
+            continue;
+        };
+        if let Some(address) = approver.text(&mut told)
+            && !named.approvers().any(|named| named.eq_ignore_ascii_case(address))
+        {
+            let wrong =
+                format!("{} is listed nowhere as an approver, so their delegate decides nothing", quoted(address));
+            approver.problem(problems, wrong, "list them among `people`, or as a member under `groups`");
+        }
     }
 }
 
@@ -604,12 +614,13 @@ fn mailboxes_are_nobody(named: &Named<'_>, file: &Fields<'_>, problems: &mut Pro
     // What of it cannot be read has been told of where it was read.
     let mut told = Problems::default();
     let groups = file.optional("groups").and_then(|groups| groups.members("", &mut told)).unwrap_or_default();
-    for (_, group) in groups {
-        let fields = group.fields(&["members", "mailboxes"], &mut told);
-        let mailboxes = fields.as_ref().and_then(|fields| fields.optional("mailboxes"));
-        for spot in mailboxes.and_then(|spot| spot.elements(&mut told)).unwrap_or_default() {
+    let of_groups = groups.into_iter().filter_map(|(_, group)| {
+        group.fields(&["members", "mailboxes"], &mut Problems::default())?.optional("mailboxes").cloned()
+    });
+    for mailboxes in of_groups.chain(file.optional("fallbackMailboxes").cloned()) {
+        for spot in mailboxes.elements(&mut told).unwrap_or_default() {
             if let Some(address) = spot.text(&mut told)
-                && people.contains(&address.to_ascii_lowercase())
+                && people.contains(&mailbox(address))
             {
                 let wrong =
                     format!("{} is named as one person, too, and a mailbox is read by several", quoted(address));

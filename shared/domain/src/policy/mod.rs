@@ -341,12 +341,12 @@ impl Policy {
                 (ApproverKind::Group, _) => mailboxes.extend_from_slice(&self.fallback_mailboxes),
             }
         }
-        let in_force = |delegation: &&Delegation| delegation.is_in_force(now);
-        for delegation in self.delegations.iter().filter(in_force) {
-            if people.iter().any(|person| person.eq_ignore_ascii_case(&delegation.approver)) {
-                people.push(delegation.delegate.clone());
-            }
-        }
+        // One step: nobody stands in for a delegate.
+        let is_told = |address: &str| people.iter().any(|person| person.eq_ignore_ascii_case(address));
+        let in_force = self.delegations.iter().filter(|delegation| delegation.is_in_force(now));
+        let delegates: Vec<String> =
+            in_force.filter(|delegation| is_told(&delegation.approver)).map(|given| given.delegate.clone()).collect();
+        people.extend(delegates);
         let people = people.into_iter().map(|address| Addressee { address, is_one_person: true });
         let mailboxes = mailboxes.into_iter().map(|address| Addressee { address, is_one_person: false });
         let mut addressees: Vec<Addressee> = Vec::new();

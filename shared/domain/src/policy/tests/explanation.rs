@@ -39,7 +39,7 @@ const PYTHON: (&str, CatalogTier, &str, Environment) =
 #[test]
 fn who_decides_is_named_with_whoever_stands_in() {
     let policy = with_delegations(&[], &[delegation("dana@acme.example", "dmitri@acme.example", -100, 100)]);
-    expect![[r"
+    expect![[r#"
         python:latest-dev for data-engineering in production: manager-approval (policy 1, rule `default`)
         asked for by jane@acme.example
         rules
@@ -62,10 +62,10 @@ fn who_decides_is_named_with_whoever_stands_in() {
         times, from submission
           reminders after 8h and 20h, a decision is due after 24h, the request expires after 14d
         channels
-          api, link (good for 7d), slack
+          api, link (good for 14d), slack
         may break the glass, with a token
           group incident-commanders
-            whoever's token has the group"]]
+            whoever's token has the group"#]]
     .assert_eq(&explain(&policy, PYTHON, Some("jane@acme.example")).to_string());
 }
 
@@ -289,7 +289,7 @@ fn programs_read_the_same() {
                 "link",
                 "slack"
               ],
-              "linksValidFor": "7d",
+              "linksValidFor": "14d",
               "breakGlass": [
                 {
                   "kind": "group",

@@ -20,6 +20,7 @@ fn approval(policy: &Policy, matter: Matter<'_>, who: &Principal) -> Decision {
         approver: who.person.clone(),
         on_behalf_of: standing.on_behalf_of,
         capacities: standing.capacities,
+        policy_version: "1".into(),
         at: at(0),
         comment: None,
         channel: Channel::Api,

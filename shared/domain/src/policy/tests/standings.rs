@@ -59,13 +59,17 @@ fn a_delegate_stands_in_only_while_the_delegation_is_in_force() {
 #[test]
 fn a_delegates_delegate_has_no_standing() {
     let policy = with_delegations(
-        &[],
+        &[("[alex@acme.example]", "[alex@acme.example, pat@acme.example]")],
         &[
             delegation("dana@acme.example", "pat@acme.example", -100, 100),
             delegation("pat@acme.example", "quinn@acme.example", -100, 100),
         ],
     );
     assert_eq!(standings(&policy, &principal("quinn@acme.example", &[]), "jane@acme.example", 0), []);
+    let team = team("data-engineering");
+    let matter = Matter { tier: ApprovalTier::ManagerApproval, team: &team, escalated: false };
+    let told: Vec<String> = policy.addressees(matter, at(0)).into_iter().map(|told| told.address).collect();
+    assert_eq!(told, ["dana@acme.example", "dmitri@acme.example", "pat@acme.example"]);
 }
 
 #[test]
@@ -77,7 +81,8 @@ fn nobody_stands_in_for_the_requester() {
         assert_eq!(standings(&policy, &pat, requester, 0), [], "{requester}");
     }
     // Nor does a group that the absent approver's token would carry pass over: no token, no group.
-    let others = with_delegations(&[], &[delegation("lena@acme.example", "pat@acme.example", -100, 100)]);
+    let lena = [("[alex@acme.example]", "[alex@acme.example, lena@acme.example]")];
+    let others = with_delegations(&lena, &[delegation("lena@acme.example", "pat@acme.example", -100, 100)]);
     assert_eq!(standings(&others, &pat, "jane@acme.example", 0), []);
 }
 
