@@ -220,10 +220,10 @@ where
     }
 }
 
-/// The link, if it is one of ours and can be used. Until this has said so, nothing about the request is read.
+/// The link, if it is one of ours and can be used. Until its signature holds, nothing about the request is read.
 async fn open<S, K, C>(ports: &Ports<'_, S, K, C>, call: &Call, now: Timestamp) -> Result<Link, Box<Notice>>
 where
-    S: Sync,
+    S: LoadRequest + Sync,
     K: ReadSecret + Sync,
     C: Sync,
 {
@@ -242,13 +242,21 @@ where
         }
     };
     let id = call.request_id().map_err(|_| refused(LinkError::Malformed))?;
-    links::verify(ports.secrets, ports.keys_id, id, call.raw_query(), now).await.map_err(|error| match error {
-        VerifyError::Link(error) => refused(error),
-        VerifyError::Keys(error) => {
-            log(&error);
-            Box::new(Notice::try_again(call.instance()))
+    let try_again = |error: PortError| {
+        log(&error);
+        Box::new(Notice::try_again(call.instance()))
+    };
+    match links::verify(ports.secrets, ports.keys_id, id, call.raw_query(), now).await {
+        Ok(link) => Ok(link),
+        // It is ours, and there is nothing left to decide: it goes on telling how it was decided.
+        Err(VerifyError::Link(LinkError::Expired(link))) => {
+            let stored = ports.store.load_request(link.request).await.map_err(try_again)?;
+            let is_over = stored.is_some_and(|stored| stored.request.status() != Status::Pending);
+            if is_over { Ok(link) } else { Err(refused(LinkError::Expired(link))) }
         }
-    })
+        Err(VerifyError::Link(error)) => Err(refused(error)),
+        Err(VerifyError::Keys(error)) => Err(try_again(error)),
+    }
 }
 
 fn read_form(call: &Call) -> Result<Form, Box<Notice>> {

@@ -74,10 +74,11 @@ impl Situation {
         match Self::through(Channel::Link, request, link, context) {
             // What a token would be good for.
             Self::Shown(Stage::NotByLink) => match Self::through(Channel::Api, request, link, context) {
-                Self::Shown(Stage::Open(choices)) => Self::Shown(match choices.approve {
-                    Err(Rejection::ApprovedByYouAlready) => Stage::SaidYes,
-                    _ => Stage::NotByLink,
-                }),
+                // With a token they may reject what they, or somebody for them, have approved; a link does neither.
+                Self::Shown(Stage::Open(choices)) => match choices.approve {
+                    Ok(_) => Self::Shown(Stage::NotByLink),
+                    Err(rejection) => Self::of_rejection(&rejection),
+                },
                 otherwise => otherwise,
             },
             Self::Shown(Stage::Over) if !may_look_back(request, link, context) => Self::Withheld(Reason::NotTheirs),
@@ -114,6 +115,8 @@ impl Situation {
             Rejection::ApprovedByYouAlready
             | Rejection::ApprovedByDelegateAlready { .. }
             | Rejection::ApprovalNotNeeded { .. } => Self::Shown(Stage::SaidYes),
+            // Rejecting it takes a token.
+            Rejection::Denied(_) => Self::Shown(Stage::NotByLink),
             Rejection::NotAnApprover { .. }
             | Rejection::NotFound
             | Rejection::AlreadySubmitted

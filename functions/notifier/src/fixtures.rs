@@ -99,6 +99,7 @@ pub(crate) fn submission(tier: ApprovalTier) -> Submission {
 pub(crate) fn decision(email: &str, group: &str, at: Timestamp) -> Decision {
     Decision {
         approver: person(email),
+        policy_version: "1".into(),
         on_behalf_of: None,
         capacities: vec![Capacity { kind: ApproverKind::Group, name: group.to_owned(), voucher: Voucher::Policy }],
         at,
@@ -109,6 +110,7 @@ pub(crate) fn decision(email: &str, group: &str, at: Timestamp) -> Decision {
 
 pub(crate) fn break_glass(at: Timestamp) -> Decision {
     Decision {
+        policy_version: "1".into(),
         comment: Some(Comment::new("Incident 4711: the registry is down.").unwrap()),
         channel: Channel::Api,
         capacities: vec![Capacity {

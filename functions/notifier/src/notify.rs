@@ -13,6 +13,7 @@ use domain::link::KeyRing;
 use domain::policy::ApprovalTier;
 use domain::ports::{ClaimNotification, Clock, LoadRequest, NotificationClaim, PortError, ReadSecret, SendMail};
 use domain::request::Request;
+use domain::time::Timestamp;
 use futures_util::{StreamExt as _, stream};
 use lambda::batch::chain;
 use lambda::links::key_ring;
@@ -249,7 +250,8 @@ async fn send_mails<C: ClaimNotification, K: Clock>(
             }
         }
     }
-    let letters = Letters { situation, installation, holders: &holders, keys: keys.as_ref() };
+    let since = situation.links_count_from(desk.clock.now());
+    let letters = Letters { situation, installation, holders: &holders, keys: keys.as_ref(), since };
     let sendings: Vec<_> = audience.mails.iter().map(|to| letters.send_once(desk, mailer, to)).collect();
     let sent: Vec<_> = stream::iter(sendings).buffer_unordered(MAILS_AT_ONCE).collect().await;
     failures.extend(sent.into_iter().filter_map(Result::err));
@@ -288,6 +290,8 @@ struct Letters<'a> {
     installation: &'a Installation,
     holders: &'a [String],
     keys: Option<&'a KeyRing>,
+    /// From when the lifetime of the links counts.
+    since: Timestamp,
 }
 
 impl Letters<'_> {
@@ -321,8 +325,7 @@ impl Letters<'_> {
         let [address] = to.addresses.as_slice() else {
             return None;
         };
-        let since = self.situation.record.timestamp;
-        Invitation::new(self.situation.request?, address, since, self.keys?, &self.installation.public_url)
+        Invitation::new(self.situation.request?, address, self.since, self.keys?, &self.installation.public_url)
     }
 }
 

@@ -32,9 +32,9 @@ pub enum Superseded {
     /// What it says is true of a round that is over.
     #[error("the request has been sent round again since")]
     EarlierRound,
-    /// It asks for a decision by links that nobody could use.
-    #[error("the links that belong to it have expired")]
-    LinksExpired,
+    /// It asks for a decision that nobody can give any more.
+    #[error("the request's time is over")]
+    OverTime,
     /// The event before it, of the same transaction, has said it.
     #[error("breaking the glass has been told of, and this approval is part of it")]
     ToldAsBreakGlass,
@@ -61,14 +61,16 @@ impl<'a> Situation<'a> {
         if part_of_break_glass {
             return Some(Superseded::ToldAsBreakGlass);
         }
-        let expired = || self.links_expire().is_some_and(|expires| expires <= now);
-        (self.occasion.asks_for_decision() && expired()).then_some(Superseded::LinksExpired)
+        let expired = request.expires_at().is_some_and(|expires| expires <= now);
+        (self.occasion.asks_for_decision() && expired).then_some(Superseded::OverTime)
     }
 
-    /// Until when the signed links that are sent with the event can be used; `None` once the request is decided.
+    /// From when the lifetime of the signed links counts that are sent at `now`: from the event, so that a redelivery
+    /// gives the same link; or from now, for an event that comes so late that its links could not be used any more.
     #[must_use]
-    pub fn links_expire(&self) -> Option<Timestamp> {
-        Some(self.request?.link_for("", self.record.timestamp)?.expires)
+    pub fn links_count_from(&self, now: Timestamp) -> Timestamp {
+        let of_event = self.request.and_then(|request| request.link_for("", self.record.timestamp));
+        if of_event.is_some_and(|link| link.expires <= now) { now } else { self.record.timestamp }
     }
 
     /// Whose decision it is, the second line included where it may know of the request.

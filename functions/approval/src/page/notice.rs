@@ -166,7 +166,7 @@ impl Notice {
 
 fn fresh_link() -> Sentence {
     Sentence::of(
-        "While a request waits, the next reminder brings a fresh link. With a token, you can decide through the API at \
-         any time.",
+        "Each mail about a request has a link of its own: look for the latest. While the request waits, you can also \
+         decide through the API with a token, if the policy lets you.",
     )
 }

@@ -253,10 +253,14 @@ async fn each_approver_gets_a_link_that_is_good_for_them_alone() {
 #[tokio::test]
 async fn a_link_expires_when_the_tier_says_and_with_the_request_at_the_latest() {
     for (event, policy, expected) in [
-        (EventType::Submitted, policy_with(&[]), now().plus(hours(7 * 24))),
-        (EventType::Reminded, policy_with(&[]), now().plus(hours(8 + 7 * 24))),
-        (EventType::Submitted, policy_with(&[("linksValidFor: 7d", "linksValidFor: 36h")]), now().plus(hours(36))),
-        (EventType::Escalated, policy_with(&[("linksValidFor: 7d", "linksValidFor: 14d")]), now().plus(hours(14 * 24))),
+        (EventType::Submitted, policy_with(&[]), now().plus(hours(14 * 24))),
+        (EventType::Reminded, policy_with(&[]), now().plus(hours(14 * 24))),
+        (EventType::Submitted, policy_with(&[("linksValidFor: 14d", "linksValidFor: 36h")]), now().plus(hours(36))),
+        (
+            EventType::Escalated,
+            policy_with(&[("linksValidFor: 14d", "linksValidFor: 7d")]),
+            now().plus(hours(24 + 7 * 24)),
+        ),
     ] {
         let mut asked = submission(ApprovalTier::ManagerApproval);
         let installation = installation_of(&policy);
@@ -412,11 +416,28 @@ async fn an_event_of_an_earlier_round_tells_nobody_unless_the_glass_was_broken()
 }
 
 #[tokio::test]
-async fn nobody_is_asked_by_links_that_have_expired() {
+async fn nobody_is_asked_about_a_request_whose_time_is_over() {
     let world = World::new();
-    world.pass(hours(8 * 24));
+    world.pass(hours(14 * 24));
     world.tell(EventType::Submitted, ApprovalTier::ManagerApproval).await.unwrap();
     assert_eq!(world.sent(), ["hook.example"]);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_after_its_links_lifetime_brings_links_that_can_be_used() {
+    let policy = policy_with(&[("linksValidFor: 14d", "linksValidFor: 36h")]);
+    let mut asked = submission(ApprovalTier::ManagerApproval);
+    let installation = installation_of(&policy);
+    asked.terms = installation.policy.review(asked.tier).map(domain::request::Terms::from);
+    let case = Case { installation, ..Case::of(EventType::Submitted, &asked) };
+    let world = World::new();
+    world.pass(hours(40));
+    world.tell_of(&case).await.unwrap();
+    let links = world.links(now().plus(hours(40)));
+    assert_eq!(links.len(), 2);
+    for (_, link) in links {
+        assert_eq!(link.expires.as_second(), now().plus(hours(40 + 36)).as_second());
+    }
 }
 
 #[tokio::test]
