@@ -2,15 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use lambda::jwt::{TokenError, bearer_token};
 use serde::Deserialize;
 
-use crate::refusal::Refusal;
-
 const AUTHORIZATION: &str = "authorization";
-const SCHEME: &str = "bearer";
-
-/// The longest token that is looked at, in bytes.
-pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// What API Gateway asks an authorizer, payload format 2.0; of which only the headers matter here.
 ///
@@ -24,33 +19,28 @@ pub struct AuthorizerEvent {
 
 impl AuthorizerEvent {
     /// The bearer token.
-    pub(crate) fn token(&self) -> Result<&str, Refusal> {
+    pub(crate) fn token(&self) -> Result<&str, TokenError> {
         let mut values = self
             .headers
             .iter()
             .flatten()
             .filter(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION))
-            .map(|(_, value)| value.trim());
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(Refusal::Missing);
-        };
-        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-        let token = token.trim_start();
-        match (scheme.eq_ignore_ascii_case(SCHEME), token.len()) {
-            (_, 0) | (false, _) => Err(Refusal::Missing),
-            (true, length) if length > MAX_TOKEN_BYTES => Err(Refusal::TooLong),
-            (true, _) => Ok(token),
+            .map(|(_, value)| value.as_str());
+        match (values.next(), values.next()) {
+            (Some(value), None) => bearer_token(value),
+            (None, _) | (Some(_), Some(_)) => Err(TokenError::Missing),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lambda::jwt::MAX_TOKEN_BYTES;
     use serde_json::{Value, json};
 
     use super::*;
 
-    fn token(headers: &Value) -> Result<String, Refusal> {
+    fn token(headers: &Value) -> Result<String, TokenError> {
         let event: AuthorizerEvent = serde_json::from_value(json!({"version": "2.0", "headers": headers})).unwrap();
         event.token().map(str::to_owned)
     }
@@ -74,15 +64,15 @@ mod tests {
             json!({"authorization": "Basic abc"}),
             json!({"authorization": "Bearer abc", "Authorization": "Bearer def"}),
         ] {
-            assert_eq!(token(&headers), Err(Refusal::Missing), "{headers}");
+            assert_eq!(token(&headers), Err(TokenError::Missing), "{headers}");
         }
-        assert_eq!(serde_json::from_str::<AuthorizerEvent>("{}").unwrap().token(), Err(Refusal::Missing));
+        assert_eq!(serde_json::from_str::<AuthorizerEvent>("{}").unwrap().token(), Err(TokenError::Missing));
     }
 
     #[test]
     fn a_token_has_a_longest_length() {
         let bearer = |length: usize| json!({"authorization": format!("Bearer {}", "x".repeat(length))});
         assert!(token(&bearer(MAX_TOKEN_BYTES)).is_ok());
-        assert_eq!(token(&bearer(MAX_TOKEN_BYTES + 1)), Err(Refusal::TooLong));
+        assert_eq!(token(&bearer(MAX_TOKEN_BYTES + 1)), Err(TokenError::TooLong));
     }
 }

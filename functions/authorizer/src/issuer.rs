@@ -3,37 +3,23 @@
 use std::collections::BTreeSet;
 
 use lambda::environment::{ConfigurationError, Environment};
+use lambda::jwt::{Issuer, KeysAt, secure_url};
 use serde::Deserialize;
-use url::{Host, Url};
 
 /// Names the trusted issuers, a JSON list.
 pub(crate) const TRUSTED_ISSUERS: &str = "TRUSTED_ISSUERS";
 
-/// Where an issuer says where its keys are. Source: `OpenID` Connect Discovery 1.0, section 4.
-const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
-
 /// An issuer that is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TrustedIssuer {
-    /// Exactly as in the claim `iss`.
-    pub(crate) name: String,
+    /// Who it is.
+    pub(crate) issuer: Issuer,
     /// One of the claim `aud`.
     pub(crate) audience: String,
-    /// Where its keys are.
-    pub(crate) keys_at: KeysAt,
     /// The claim with the e-mail address.
     pub(crate) email_claim: String,
     /// The claim with the groups.
     pub(crate) groups_claim: String,
-}
-
-/// Where an issuer's keys are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum KeysAt {
-    /// There.
-    Jwks(Url),
-    /// Where the document there says.
-    Discovery(Url),
 }
 
 /// An issuer as an operator writes it.
@@ -88,47 +74,19 @@ impl TryFrom<Entry> for TrustedIssuer {
                 return Err(format!("{field} is empty"));
             }
         }
-        let issuer = secure_url(&entry.issuer).map_err(|problem| format!("issuer {problem}"))?;
-        if issuer.query().is_some() {
+        let url = secure_url(&entry.issuer).map_err(|problem| format!("issuer {problem}"))?;
+        if url.query().is_some() {
             return Err("issuer has a query".to_owned());
         }
-        let keys_at = if let Some(uri) = &entry.jwks_uri {
-            KeysAt::Jwks(secure_url(uri).map_err(|problem| format!("jwksUri {problem}"))?)
-        } else {
-            let discovery = format!("{}{DISCOVERY_PATH}", entry.issuer.trim_end_matches('/'));
-            KeysAt::Discovery(secure_url(&discovery).map_err(|problem| format!("issuer {problem}"))?)
+        let issuer = match &entry.jwks_uri {
+            Some(uri) => {
+                let keys = secure_url(uri).map_err(|problem| format!("jwksUri {problem}"))?;
+                Issuer { name: entry.issuer, keys_at: KeysAt::Jwks(keys) }
+            }
+            None => Issuer::discovered(&entry.issuer).map_err(|problem| format!("issuer {problem}"))?,
         };
-        Ok(Self {
-            name: entry.issuer,
-            audience: entry.audience,
-            keys_at,
-            email_claim: entry.email_claim,
-            groups_claim: entry.groups_claim,
-        })
+        Ok(Self { issuer, audience: entry.audience, email_claim: entry.email_claim, groups_claim: entry.groups_claim })
     }
-}
-
-/// A URL that keys may come from: https, or on this very machine. Otherwise a completion of "… is wrong".
-pub(crate) fn secure_url(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "is no URL")?;
-    let loopback = match url.host() {
-        Some(Host::Domain(domain)) => domain == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err("names no host"),
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if loopback => {}
-        _ => return Err("is not https"),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds a password");
-    }
-    if url.fragment().is_some() {
-        return Err("has a fragment");
-    }
-    Ok(url)
 }
 
 #[cfg(test)]
@@ -152,18 +110,22 @@ mod tests {
             issuers,
             [
                 TrustedIssuer {
-                    name: "https://id.acme.example/".to_owned(),
+                    issuer: Issuer {
+                        name: "https://id.acme.example/".to_owned(),
+                        keys_at: KeysAt::Discovery(
+                            "https://id.acme.example/.well-known/openid-configuration".parse().unwrap()
+                        ),
+                    },
                     audience: "images".to_owned(),
-                    keys_at: KeysAt::Discovery(
-                        "https://id.acme.example/.well-known/openid-configuration".parse().unwrap()
-                    ),
                     email_claim: "email".to_owned(),
                     groups_claim: "groups".to_owned(),
                 },
                 TrustedIssuer {
-                    name: "https://login.acme.example/v2.0".to_owned(),
+                    issuer: Issuer {
+                        name: "https://login.acme.example/v2.0".to_owned(),
+                        keys_at: KeysAt::Jwks("https://login.acme.example/keys?policy=a".parse().unwrap()),
+                    },
                     audience: "api://images".to_owned(),
-                    keys_at: KeysAt::Jwks("https://login.acme.example/keys?policy=a".parse().unwrap()),
                     email_claim: "upn".to_owned(),
                     groups_claim: "roles".to_owned(),
                 },

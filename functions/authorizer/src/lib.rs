@@ -6,11 +6,7 @@
 mod bearer;
 mod claims;
 mod issuer;
-mod key_cache;
-mod key_fetch;
-mod keys;
 mod refusal;
-mod token;
 mod verdict;
 mod verifier;
 
@@ -19,9 +15,9 @@ use domain::ports::Clock;
 use lambda::clock::SystemClock;
 use lambda::environment::{ConfigurationError, Environment};
 use lambda::function::{Error, Function};
+use lambda::jwt::{FetchKeys, HttpKeys};
 
 pub use self::bearer::AuthorizerEvent;
-use self::key_fetch::{FetchKeys, HttpKeys};
 pub use self::verdict::Verdict;
 use self::verifier::{NotVerified, Verifier};
 

@@ -1,8 +1,8 @@
 //! Why a token is not accepted.
 
 use domain::problem::ProblemType;
+use lambda::jwt::{MAX_TOKEN_BYTES, TokenError};
 
-use crate::bearer::MAX_TOKEN_BYTES;
 use crate::claims::{MAX_GROUP_BYTES, MAX_GROUPS};
 
 /// Why a token is not accepted, and what to do about it. Says nothing that is in the token: it gets into answers and
@@ -43,6 +43,24 @@ pub(crate) enum Refusal {
         "the token's claim `{claim}` has to be a list of at most {MAX_GROUPS} texts of at most {MAX_GROUP_BYTES} bytes; have the identity provider put in only the groups that matter here"
     )]
     Groups { claim: String },
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Missing => Self::Missing,
+            TokenError::TooLong => Self::TooLong,
+            TokenError::NoJwt => Self::NoJwt,
+            TokenError::Algorithm => Self::Algorithm,
+            TokenError::CriticalExtension => Self::CriticalExtension,
+            TokenError::UnknownKey => Self::UnknownKey,
+            TokenError::KeyType => Self::KeyType,
+            TokenError::Signature => Self::Signature,
+            TokenError::Expired => Self::Expired,
+            TokenError::NotYetValid => Self::NotYetValid,
+            TokenError::Claim { claim } => Self::Claim { claim },
+        }
+    }
 }
 
 impl Refusal {

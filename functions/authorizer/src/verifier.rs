@@ -2,18 +2,16 @@
 
 use domain::person::Principal;
 use domain::ports::Clock;
+use lambda::jwt::{self, FetchKeys, IssuerKeys, KeysUnavailable, TokenError, Unverified};
 
 use crate::bearer::AuthorizerEvent;
+use crate::claims::caller;
 use crate::issuer::TrustedIssuer;
-use crate::key_cache::{KeyCache, KeysUnavailable};
-use crate::key_fetch::FetchKeys;
-use crate::keys::Lookup;
 use crate::refusal::Refusal;
-use crate::token::Unverified;
 
 /// Verifies tokens against the trusted issuers.
 pub(crate) struct Verifier<F, C> {
-    issuers: Vec<(TrustedIssuer, KeyCache)>,
+    issuers: Vec<(TrustedIssuer, IssuerKeys)>,
     fetch: F,
     clock: C,
 }
@@ -29,25 +27,39 @@ pub(crate) enum NotVerified {
     KeysUnavailable(#[from] KeysUnavailable),
 }
 
+impl From<TokenError> for NotVerified {
+    fn from(error: TokenError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<jwt::NotVerified> for NotVerified {
+    fn from(error: jwt::NotVerified) -> Self {
+        match error {
+            jwt::NotVerified::Refused(error) => error.into(),
+            jwt::NotVerified::KeysUnavailable(error) => error.into(),
+        }
+    }
+}
+
 impl<F: FetchKeys, C: Clock> Verifier<F, C> {
     pub(crate) fn new(issuers: Vec<TrustedIssuer>, fetch: F, clock: C) -> Self {
-        let issuers = issuers.into_iter().map(|issuer| (issuer, KeyCache::default())).collect();
-        Self { issuers, fetch, clock }
+        let issuers = issuers.into_iter().map(|trusted| {
+            let keys = IssuerKeys::new(trusted.issuer.clone());
+            (trusted, keys)
+        });
+        Self { issuers: issuers.collect(), fetch, clock }
     }
 
     /// The caller.
     pub(crate) async fn verify(&self, event: &AuthorizerEvent) -> Result<Principal, NotVerified> {
         let token = Unverified::parse(event.token()?)?;
         // The issuer that the token names decides only whose keys it is held to.
-        let (issuer, keys) = token
+        let (trusted, keys) = token
             .issuer()
-            .and_then(|name| self.issuers.iter().find(|(issuer, _)| issuer.name == name))
+            .and_then(|name| self.issuers.iter().find(|(trusted, _)| trusted.issuer.name == name))
             .ok_or(Refusal::Issuer)?;
-        let key = match keys.find(issuer, token.key(), &self.fetch, &self.clock).await? {
-            Lookup::Key(key) => key,
-            Lookup::OtherAlgorithm => return Err(Refusal::KeyType.into()),
-            Lookup::Unknown => return Err(Refusal::UnknownKey.into()),
-        };
-        Ok(token.verify(&key)?.caller(issuer, self.clock.now())?)
+        let claims = keys.verify(token, &self.fetch, &self.clock).await?;
+        Ok(caller(&claims, trusted, self.clock.now())?)
     }
 }

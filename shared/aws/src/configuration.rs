@@ -12,6 +12,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest wait for an operation with all its attempts: below the 15 s after which the shortest-lived function ends.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a secret is served without asking.
+const SECRETS_KEPT_FOR: Duration = Duration::from_mins(1);
 /// Attempts per operation, the first included.
 const MAX_ATTEMPTS: u32 = 3;
 
@@ -20,6 +22,7 @@ const MAX_ATTEMPTS: u32 = 3;
 pub struct Configuration {
     sdk: SdkConfig,
     dynamodb_endpoint: Option<String>,
+    secrets_kept_for: Duration,
 }
 
 impl Configuration {
@@ -30,7 +33,7 @@ impl Configuration {
             .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
             .load()
             .await;
-        Self { sdk, dynamodb_endpoint: None }
+        Self { sdk, dynamodb_endpoint: None, secrets_kept_for: SECRETS_KEPT_FOR }
     }
 
     /// From an SDK configuration that somebody else made, with this crate's timeouts, and with DynamoDB at an
@@ -42,7 +45,17 @@ impl Configuration {
             .timeout_config(timeouts())
             .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
             .build();
-        Self { sdk, dynamodb_endpoint }
+        Self { sdk, dynamodb_endpoint, secrets_kept_for: SECRETS_KEPT_FOR }
+    }
+
+    /// The same, with secrets served for so long without asking instead of for a minute.
+    #[must_use]
+    pub fn with_secrets_kept_for(self, secrets_kept_for: Duration) -> Self {
+        Self { secrets_kept_for, ..self }
+    }
+
+    pub(crate) const fn secrets_kept_for(&self) -> Duration {
+        self.secrets_kept_for
     }
 
     /// The SDK's configuration.

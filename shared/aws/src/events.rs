@@ -5,9 +5,8 @@ use std::time::Duration;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
-use domain::envelope::{Detail, SOURCE};
-use domain::id::EventId;
-use domain::ports::{PortError, PublishEvents};
+use domain::envelope::{BusEvent, Detail};
+use domain::ports::{PortError, PublishEvents, PutEvents};
 
 use crate::configuration::Configuration;
 use crate::error::port_error;
@@ -85,68 +84,12 @@ impl Bus {
         Ok(refused)
     }
 
-    /// The entries of the next call: as many of the first events as fit.
-    fn fill(&self, events: &[Detail]) -> Result<Vec<Entry>, PortError> {
-        let mut bytes = 0;
-        let mut entries = Vec::new();
-        for (place, event) in events.iter().take(MAX_ENTRIES).enumerate() {
-            let entry = self.entry(place, event)?;
-            bytes += entry.bytes;
-            if bytes >= MAX_BYTES {
-                if entries.is_empty() {
-                    let error = TooLarge { event: entry.event, bytes: entry.bytes };
-                    return Err(PortError { operation: PUBLISH, retryable: false, source: Box::new(error) });
-                }
-                break;
-            }
-            entries.push(entry);
-        }
-        Ok(entries)
-    }
-
-    fn entry(&self, place: usize, event: &Detail) -> Result<Entry, PortError> {
-        let detail = serde_json::to_string(event).map_err(|error| PortError {
-            operation: PUBLISH,
-            retryable: false,
-            source: Box::new(error),
-        })?;
-        let detail_type = event.metadata.event_type.as_str();
-        let bytes = TIME_BYTES + SOURCE.len() + detail_type.len() + detail.len();
-        let request = PutEventsRequestEntry::builder()
-            .event_bus_name(&self.name)
-            .source(SOURCE)
-            .detail_type(detail_type)
-            .detail(detail)
-            .time(DateTime::from_millis(event.metadata.time.as_millisecond()))
-            .build();
-        Ok(Entry { place, event: event.metadata.id, bytes, request })
-    }
-}
-
-/// An event as the bus takes it.
-struct Entry {
-    /// Its place among the entries of its call.
-    place: usize,
-    event: EventId,
-    /// Its size as the bus counts it.
-    bytes: usize,
-    request: PutEventsRequestEntry,
-}
-
-/// An event that no call can carry.
-#[derive(Debug, thiserror::Error)]
-#[error("event {event} has {bytes} bytes and the bus takes fewer than {MAX_BYTES}")]
-struct TooLarge {
-    event: EventId,
-    bytes: usize,
-}
-
-impl PublishEvents for Bus {
-    async fn publish_events(&self, events: &[Detail]) -> Result<usize, PortError> {
+    /// Puts events on the bus, call by call. An event is written when its call's turn comes.
+    async fn publish<E>(&self, events: &[E], write: Write<E>) -> Result<usize, PortError> {
         let mut published = 0;
         while published < events.len() {
             let rest = events.get(published..).unwrap_or_default();
-            let outcome = match self.fill(rest) {
+            let outcome = match self.fill(rest, write) {
                 Ok(entries) => {
                     let count = entries.len();
                     self.put(entries).await.map(|surely| (surely, surely == count))
@@ -165,6 +108,76 @@ impl PublishEvents for Bus {
             }
         }
         Ok(published)
+    }
+
+    /// The entries of the next call: as many of the first events as fit.
+    fn fill<E>(&self, events: &[E], write: Write<E>) -> Result<Vec<Entry>, PortError> {
+        let mut bytes = 0;
+        let mut entries = Vec::new();
+        for (place, event) in events.iter().take(MAX_ENTRIES).enumerate() {
+            let event = write(event).map_err(|error| PortError {
+                operation: PUBLISH,
+                retryable: false,
+                source: Box::new(error),
+            })?;
+            let entry = self.entry(place, event);
+            bytes += entry.bytes;
+            if bytes >= MAX_BYTES {
+                if entries.is_empty() {
+                    let error = TooLarge { event: entry.event, bytes: entry.bytes };
+                    return Err(PortError { operation: PUBLISH, retryable: false, source: Box::new(error) });
+                }
+                break;
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    fn entry(&self, place: usize, event: BusEvent) -> Entry {
+        let bytes = TIME_BYTES + event.source.len() + event.detail_type.len() + event.detail.len();
+        let request = PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(event.source)
+            .detail_type(event.detail_type)
+            .detail(event.detail)
+            .time(DateTime::from_millis(event.time.as_millisecond()))
+            .build();
+        Entry { place, event: event.id, bytes, request }
+    }
+}
+
+/// How an event becomes what the bus takes.
+type Write<E> = fn(&E) -> Result<BusEvent, serde_json::Error>;
+
+/// An event as the bus takes it.
+struct Entry {
+    /// Its place among the entries of its call.
+    place: usize,
+    /// Its name.
+    event: String,
+    /// Its size as the bus counts it.
+    bytes: usize,
+    request: PutEventsRequestEntry,
+}
+
+/// An event that no call can carry.
+#[derive(Debug, thiserror::Error)]
+#[error("event {event} has {bytes} bytes and the bus takes fewer than {MAX_BYTES}")]
+struct TooLarge {
+    event: String,
+    bytes: usize,
+}
+
+impl PublishEvents for Bus {
+    async fn publish_events(&self, events: &[Detail]) -> Result<usize, PortError> {
+        self.publish(events, |event| BusEvent::try_from(event)).await
+    }
+}
+
+impl PutEvents for Bus {
+    async fn put_events(&self, events: &[BusEvent]) -> Result<usize, PortError> {
+        self.publish(events, |event| Ok(event.clone())).await
     }
 }
 

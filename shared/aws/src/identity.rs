@@ -1,9 +1,12 @@
 //! The role that the process runs as, to be proved to somebody who is not AWS.
 
+use std::sync::OnceLock;
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_sts::Client;
-use domain::ports::PortError;
+use domain::ports::{AwsCredentials, AwsIdentity, PortError, Proof};
 
 use crate::configuration::Configuration;
 use crate::error::port_error;
@@ -16,18 +19,9 @@ const READ_CREDENTIALS: &str = "read the role's credentials";
 
 /// The role. Has no `Debug`: it leads to credentials.
 pub struct Role {
-    sts: Client,
-    credentials: Option<SharedCredentialsProvider>,
-}
-
-/// A role's credentials. Have no `Debug`, so that they do not get into a log.
-pub struct RoleCredentials {
-    /// Which key.
-    pub access_key_id: String,
-    /// The key.
-    pub secret_access_key: String,
-    /// What goes with a key that ends by itself, as a role's does.
-    pub session_token: Option<String>,
+    sdk: SdkConfig,
+    /// Made for the first token: most secrets need none.
+    sts: OnceLock<Client>,
 }
 
 /// An answer or a configuration that lacks what it is for.
@@ -40,22 +34,18 @@ enum Missing {
 }
 
 impl Role {
-    /// The role whose credentials the configuration provides. Does no I/O.
+    /// The role whose credentials the configuration provides. Does no I/O and makes no client.
     ///
     /// Tokens come from the region's own STS: the global one has none.
     #[must_use]
     pub fn new(configuration: &Configuration) -> Self {
-        let sdk = configuration.sdk();
-        Self { sts: Client::new(sdk), credentials: sdk.credentials_provider() }
+        Self { sdk: configuration.sdk().clone(), sts: OnceLock::new() }
     }
 
-    /// A JSON Web Token in which AWS vouches for the role to `audience`, an address: ES384, good for five minutes.
-    ///
-    /// The account must have outbound identity federation switched on, and the role needs
-    /// `sts:GetWebIdentityToken`.
-    pub async fn web_identity_token(&self, audience: &str) -> Result<String, PortError> {
+    async fn ask_for_token(&self, audience: &str) -> Result<String, PortError> {
         let answer = self
             .sts
+            .get_or_init(|| Client::new(&self.sdk))
             .get_web_identity_token()
             .audience(audience)
             .signing_algorithm("ES384")
@@ -70,19 +60,19 @@ impl Role {
         })
     }
 
-    /// The role's credentials, as the process was given them.
-    pub async fn credentials(&self) -> Result<RoleCredentials, PortError> {
+    async fn read_credentials(&self) -> Result<AwsCredentials, PortError> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>, retryable| PortError {
             operation: READ_CREDENTIALS,
             retryable,
             source,
         };
-        let provider = self.credentials.as_ref().ok_or_else(|| failed(Box::new(Missing::Credentials), false))?;
+        let provider = self.sdk.credentials_provider();
+        let provider = provider.ok_or_else(|| failed(Box::new(Missing::Credentials), false))?;
         let credentials = provider.provide_credentials().await.map_err(|error| {
             let may_pass = matches!(error, CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_));
             failed(Box::new(error), may_pass)
         })?;
-        Ok(RoleCredentials {
+        Ok(AwsCredentials {
             access_key_id: credentials.access_key_id().to_owned(),
             secret_access_key: credentials.secret_access_key().to_owned(),
             session_token: credentials.session_token().map(ToOwned::to_owned),
@@ -90,11 +80,24 @@ impl Role {
     }
 }
 
+impl AwsIdentity for Role {
+    /// The account must have outbound identity federation switched on, and the role needs
+    /// `sts:GetWebIdentityToken`.
+    fn web_identity_token<'a>(&'a self, audience: &'a str) -> Proof<'a, String> {
+        Box::pin(self.ask_for_token(audience))
+    }
+
+    /// As the process was given them.
+    fn credentials(&self) -> Proof<'_, AwsCredentials> {
+        Box::pin(self.read_credentials())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use aws_config::{BehaviorVersion, SdkConfig};
+    use aws_config::BehaviorVersion;
 
     use super::*;
     use crate::loopback::{Loopback, Reply};
@@ -167,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn the_credentials_are_those_of_the_process() {
         let server = Loopback::start(|_, _| Reply::Never).await;
-        let Ok(credentials) = Role::new(&server.configuration()).credentials().await else { panic!("there are some") };
+        let credentials = Role::new(&server.configuration()).credentials().await.unwrap();
         assert_eq!((credentials.access_key_id.as_str(), credentials.session_token), ("test", None));
         assert!(server.received().is_empty());
         let none = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();

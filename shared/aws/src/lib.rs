@@ -8,5 +8,6 @@ pub mod identity;
 #[cfg(test)]
 mod loopback;
 pub mod mail;
+pub mod rotation;
 pub mod secrets;
 pub mod store;

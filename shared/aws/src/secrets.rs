@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use crate::configuration::Configuration;
 use crate::error::port_error;
 
-/// How long a value is served without asking.
-const FRESH: Duration = Duration::from_mins(1);
 /// How much longer a value is served while asking fails.
 const STALE: Duration = Duration::from_mins(10);
 /// How long nobody asks again after asking failed.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// How old a value may be for who wants it anew: however many want that, somebody asks once in this time.
+const ANEW: Duration = Duration::from_secs(10);
 /// Most secrets that are remembered.
 const MAX_SECRETS: usize = 16;
 
@@ -25,6 +25,8 @@ const READ: &str = "read a secret";
 /// Reads secrets and remembers them. Has no `Debug`, so that no value gets into a log.
 pub struct Secrets {
     client: Client,
+    /// How long a value is served without asking.
+    fresh: Duration,
     /// By id, the one that was read last at the end.
     slots: SyncMutex<Vec<(String, Arc<Slot>)>>,
 }
@@ -34,6 +36,8 @@ type Slot = Mutex<Option<Held>>;
 
 struct Held {
     value: String,
+    /// When somebody asked last, whatever came of it.
+    asked_at: Instant,
     fresh_until: Instant,
     usable_until: Instant,
 }
@@ -47,7 +51,11 @@ impl Secrets {
     /// Reads from Secrets Manager.
     #[must_use]
     pub fn new(configuration: &Configuration) -> Self {
-        Self { client: Client::new(configuration.sdk()), slots: SyncMutex::default() }
+        Self {
+            client: Client::new(configuration.sdk()),
+            fresh: configuration.secrets_kept_for(),
+            slots: SyncMutex::default(),
+        }
     }
 
     fn slot(&self, id: &str) -> Arc<Slot> {
@@ -73,16 +81,28 @@ impl Secrets {
 impl ReadSecret for Secrets {
     /// While asking fails, the last value is served for ten more minutes.
     async fn read_secret(&self, id: &str) -> Result<String, PortError> {
+        self.read(id, |held, now| now < held.fresh_until).await
+    }
+
+    /// While asking fails, the last value is served as by [`Self::read_secret`].
+    async fn read_secret_anew(&self, id: &str) -> Result<String, PortError> {
+        self.read(id, |held, now| now < held.asked_at + ANEW).await
+    }
+}
+
+impl Secrets {
+    /// The value that is held if it `will_do`, or else the one that is fetched.
+    async fn read(&self, id: &str, will_do: impl Fn(&Held, Instant) -> bool + Send) -> Result<String, PortError> {
         let slot = self.slot(id);
         let mut held = slot.lock().await;
         let asked_at = Instant::now();
-        if let Some(held) = held.as_ref().filter(|held| asked_at < held.fresh_until) {
+        if let Some(held) = held.as_ref().filter(|held| will_do(held, asked_at)) {
             return Ok(held.value.clone());
         }
         match self.fetch(id).await {
             Ok(value) => {
-                let fresh_until = asked_at + FRESH;
-                *held = Some(Held { value: value.clone(), fresh_until, usable_until: fresh_until + STALE });
+                let fresh_until = asked_at + self.fresh;
+                *held = Some(Held { value: value.clone(), asked_at, fresh_until, usable_until: fresh_until + STALE });
                 Ok(value)
             }
             Err(error) => {
@@ -91,8 +111,9 @@ impl ReadSecret for Secrets {
                     *held = None;
                     return Err(error);
                 };
+                old.asked_at = asked_at;
                 tracing::warn!(secret = id, error = %error.source, "failed to {READ}; its last value is used on");
-                old.fresh_until = (now + RETRY_AFTER).min(old.usable_until);
+                old.fresh_until = old.fresh_until.max(now + RETRY_AFTER).min(old.usable_until);
                 Ok(old.value.clone())
             }
         }
@@ -105,6 +126,9 @@ mod tests {
 
     use super::*;
     use crate::loopback::{Loopback, Reply};
+
+    /// How long a value is served without asking, unless the configuration says otherwise.
+    const FRESH: Duration = Duration::from_mins(1);
 
     fn value(text: &str) -> Reply {
         Reply::json(&json!({"Name": "token", "SecretString": text}))
@@ -178,6 +202,40 @@ mod tests {
         assert_eq!(secrets.read_secret("token").await.unwrap(), "old");
         pass(RETRY_AFTER).await;
         assert_eq!(secrets.read_secret("token").await.unwrap(), "new");
+    }
+
+    #[tokio::test]
+    async fn whoever_wants_it_anew_gets_what_is_at_most_ten_seconds_old() {
+        let server = Loopback::start(|number, _| value(&format!("value {number}"))).await;
+        let secrets = Secrets::new(&server.configuration());
+        assert_eq!(secrets.read_secret("token").await.unwrap(), "value 0");
+        assert_eq!(secrets.read_secret_anew("token").await.unwrap(), "value 0", "it has just been read");
+        pass(ANEW).await;
+        assert_eq!(secrets.read_secret_anew("token").await.unwrap(), "value 1");
+        for _ in 0..100 {
+            assert_eq!(secrets.read_secret_anew("token").await.unwrap(), "value 1");
+        }
+        assert_eq!(secrets.read_secret("token").await.unwrap(), "value 1");
+        assert_eq!(server.received().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn asking_anew_in_vain_is_bounded_and_costs_nobody_the_value_that_is_there() {
+        let server = Loopback::start(|number, _| match number {
+            0 => value("old"),
+            _ => Reply::error(400, "AccessDeniedException"),
+        })
+        .await;
+        let secrets = Secrets::new(&server.configuration());
+        secrets.read_secret("token").await.unwrap();
+        pass(ANEW).await;
+        for _ in 0..100 {
+            assert_eq!(secrets.read_secret_anew("token").await.unwrap(), "old");
+        }
+        assert_eq!(server.received().len(), 2);
+        pass(RETRY_AFTER).await;
+        assert_eq!(secrets.read_secret("token").await.unwrap(), "old");
+        assert_eq!(server.received().len(), 2, "fresh for a minute still");
     }
 
     #[tokio::test]

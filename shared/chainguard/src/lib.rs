@@ -10,7 +10,6 @@
 //! * A call that fails half-way may have acted. Nothing here guesses: such a call is `Unavailable`, it is repeated, and
 //!   a repository that is then found to exist is `AlreadyExists` for the caller to recognise.
 
-mod aws_identity;
 mod call;
 mod capability;
 mod catalog;
@@ -35,10 +34,9 @@ mod wire;
 use std::sync::Arc;
 
 use domain::image::Organization;
-use domain::ports::Clock;
+use domain::ports::{AwsIdentity, Clock};
 use url::Url;
 
-pub use crate::aws_identity::{AwsCredentials, AwsIdentity, Proof};
 pub use crate::capability::Capability;
 pub use crate::deadline::with_deadline;
 pub use crate::entitlement::{

@@ -8,9 +8,9 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
+use domain::ports::AwsCredentials;
 use domain::time::Timestamp;
 
-use crate::aws_identity::AwsCredentials;
 use crate::credential::Secret;
 use crate::uidp::Uidp;
 
@@ -112,11 +112,11 @@ mod tests {
 
     /// AWS's own example keys, which open nothing.
     fn example(session_token: Option<&str>) -> AwsCredentials {
-        AwsCredentials::new(
-            "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
-            session_token.map(ToOwned::to_owned),
-        )
+        AwsCredentials {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
+            session_token: session_token.map(ToOwned::to_owned),
+        }
     }
 
     fn serialised(credentials: AwsCredentials) -> String {
@@ -168,11 +168,11 @@ mod tests {
         for name in ["with_session_token", "without_session_token"] {
             let vector = &vectors[name];
             let text = |member: &str| vector[member].as_str().map(ToOwned::to_owned);
-            let credentials = AwsCredentials::new(
-                text("access_key_id").unwrap(),
-                text("secret_access_key").unwrap(),
-                text("session_token"),
-            );
+            let credentials = AwsCredentials {
+                access_key_id: text("access_key_id").unwrap(),
+                secret_access_key: text("secret_access_key").unwrap(),
+                session_token: text("session_token"),
+            };
             let date = DateTime::strptime("%Y%m%dT%H%M%SZ", text("x_amz_date").unwrap()).unwrap();
             let now = TimeZone::UTC.to_timestamp(date).unwrap();
             let identity = text("identity").unwrap().parse().unwrap();

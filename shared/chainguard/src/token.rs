@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::journal::Digest;
-use domain::ports::{ChainguardError, Clock, ReadSecret};
+use domain::ports::{AwsIdentity, ChainguardError, Clock, ReadSecret};
 use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::Endpoints;
-use crate::aws_identity::AwsIdentity;
 use crate::call::{send, under};
 use crate::capability::Capability;
 use crate::credential::{Credential, HOW_TO_CONFIGURE, Secret};

@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::clock::SystemClock;
 use crate::environment::{ConfigurationError, Environment};
-use crate::logging;
+use crate::{deadline, logging};
 
 /// Why an invocation failed as a whole, so that whoever invoked it tries again or gives it up as a dead letter.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -29,7 +30,7 @@ pub trait Function: Sized + Send + Sync + 'static {
     /// Wires it. Does no I/O: whatever has to be fetched is fetched by the first event that needs it.
     fn from_environment(environment: &Environment, aws: &Configuration) -> Result<Self, ConfigurationError>;
 
-    /// Deals with one event. May run concurrently with itself.
+    /// Deals with one event. May run concurrently with itself. How long it has is [`deadline::end`].
     fn handle(&self, event: Self::Event) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 }
 
@@ -41,7 +42,8 @@ pub async fn run<F: Function>() -> Result<(), Error> {
     let function = Arc::new(F::from_environment(&environment, &aws)?);
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<F::Event>| {
         let function = Arc::clone(&function);
-        async move { function.handle(event.payload).await }
+        let end = deadline::at(event.context.deadline, &SystemClock);
+        async move { deadline::within(end, function.handle(event.payload)).await }
     }))
     .await
 }

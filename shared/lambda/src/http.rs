@@ -206,6 +206,12 @@ impl Call {
         }
     }
 
+    /// All headers, names in lower case.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.0.headers
+    }
+
     /// A header, if it is there and text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -225,13 +231,18 @@ impl Call {
 
     /// The body as it was sent; a problem if it has more than [`MAX_BODY_BYTES`].
     pub fn body(&self) -> Result<Vec<u8>, ApiError> {
+        self.body_within(MAX_BODY_BYTES)
+    }
+
+    /// The body as it was sent, to the byte; a problem if it has more than `max_bytes`.
+    pub fn body_within(&self, max_bytes: usize) -> Result<Vec<u8>, ApiError> {
         let too_large = || {
-            let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes.");
+            let detail = format!("The body is larger than {max_bytes} bytes.");
             ApiError::from(Problem::new(ProblemType::BodyTooLarge, detail))
         };
         let text = self.0.body.as_deref().unwrap_or_default();
         // Base64 takes four characters for three bytes.
-        if text.len() > MAX_BODY_BYTES / 3 * 4 + 4 {
+        if text.len() > max_bytes / 3 * 4 + 4 {
             return Err(too_large());
         }
         let bytes = if self.0.is_base64_encoded {
@@ -241,6 +252,6 @@ impl Call {
         } else {
             text.as_bytes().to_vec()
         };
-        if bytes.len() > MAX_BODY_BYTES { Err(too_large()) } else { Ok(bytes) }
+        if bytes.len() > max_bytes { Err(too_large()) } else { Ok(bytes) }
     }
 }

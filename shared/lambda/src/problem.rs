@@ -35,6 +35,7 @@ impl From<Rejection> for ApiError {
                 ProblemType::ApprovedByYouAlready
             }
             Rejection::ApprovalNotNeeded { .. } => ProblemType::ApprovalNotNeeded,
+            Rejection::Denied(_) => ProblemType::DeniedByPolicy,
             Rejection::MayNotBreakGlass => ProblemType::MayNotBreakGlass,
             Rejection::ChannelNotAllowed { .. } => ProblemType::ChannelNotAllowed,
             Rejection::ReasonMissing => ProblemType::ReasonRequired,

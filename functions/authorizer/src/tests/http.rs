@@ -5,12 +5,12 @@ use axum::http::header::LOCATION;
 use axum::routing::get;
 use lambda::environment::Environment;
 use lambda::function::{Function, Invoke as _};
+use lambda::jwt::HttpKeys;
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::Authorizer;
 use crate::issuer::TRUSTED_ISSUERS;
-use crate::key_fetch::HttpKeys;
 
 /// 2100: these tests ask the machine's clock.
 const FAR_AWAY: i64 = 4_102_444_800;
@@ -77,10 +77,9 @@ async fn an_issuer_that_cannot_be_reached_is_an_error_of_the_function() {
 
 /// What fetching the keys of an issuer at `url` fails with.
 async fn failure(url: &str, path: Option<&str>) -> String {
-    let mut issuer = issuer(url);
-    issuer.keys_at = match path {
-        Some(path) => KeysAt::Jwks(format!("{url}{path}").parse().unwrap()),
-        None => KeysAt::Discovery(format!("{url}/.well-known/openid-configuration").parse().unwrap()),
+    let issuer = match path {
+        Some(path) => Issuer { name: url.to_owned(), keys_at: KeysAt::Jwks(format!("{url}{path}").parse().unwrap()) },
+        None => Issuer::discovered(url).unwrap(),
     };
     HttpKeys::new().unwrap().fetch_keys(&issuer).await.unwrap_err().to_string()
 }

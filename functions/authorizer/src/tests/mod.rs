@@ -19,13 +19,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::ports::Clock;
 use domain::time::Timestamp;
+use lambda::jwt::{FetchError, FetchKeys, Issuer, KeySet, KeysAt};
 use serde_json::{Value, json};
 
 use crate::authorize;
 use crate::bearer::AuthorizerEvent;
-use crate::issuer::{KeysAt, TrustedIssuer};
-use crate::key_fetch::{FetchError, FetchKeys};
-use crate::keys::KeySet;
+use crate::issuer::TrustedIssuer;
 use crate::verifier::Verifier;
 
 const ACME: &str = "https://id.acme.example/";
@@ -169,7 +168,7 @@ struct Published {
 }
 
 impl FetchKeys for TestKeys {
-    async fn fetch_keys(&self, issuer: &TrustedIssuer) -> Result<KeySet, FetchError> {
+    async fn fetch_keys(&self, issuer: &Issuer) -> Result<KeySet, FetchError> {
         // Others get the chance to ask meanwhile.
         tokio::task::yield_now().await;
         if self.0.lock().unwrap().hanging {
@@ -248,10 +247,10 @@ fn call(token: &str) -> AuthorizerEvent {
 }
 
 fn issuer(name: &str) -> TrustedIssuer {
+    let keys_at = KeysAt::Jwks(format!("{}/keys", name.trim_end_matches('/')).parse().unwrap());
     TrustedIssuer {
-        name: name.to_owned(),
+        issuer: Issuer { name: name.to_owned(), keys_at },
         audience: AUDIENCE.to_owned(),
-        keys_at: KeysAt::Jwks(format!("{}/keys", name.trim_end_matches('/')).parse().unwrap()),
         email_claim: "email".to_owned(),
         groups_claim: "groups".to_owned(),
     }

@@ -1,9 +1,9 @@
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::hmac;
 use base64::engine::general_purpose::STANDARD;
+use lambda::jwt::MAX_TOKEN_BYTES;
 
 use super::*;
-use crate::bearer::MAX_TOKEN_BYTES;
 
 /// A world with one key on Ed25519, and the key.
 fn world() -> (World, Signer) {

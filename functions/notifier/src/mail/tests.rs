@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::audience::Reader;
-use crate::fixtures::{Case, TIERS, decision, hours, keys, now, policy_of_two, policy_with, request_after, submission};
+use crate::fixtures::{Case, TIERS, decision, hours, keys, now, policy_of_two, request_after, submission};
 
 const READERS: [Reader; 4] = [Reader::Requester, Reader::Approver, Reader::Mailbox, Reader::Administrators];
 

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use domain::event::EventType;
 use domain::id::RequestId;
 use domain::journal::Digest;
 use domain::ports::{Commit, CommitError, CommitRequest, FindIdempotency, Idempotency, NameHold, PortError, Quota};
@@ -28,10 +29,16 @@ const MAX_ATTEMPTS: u32 = 5;
 /// The wait before the second attempt; doubles each time.
 const FIRST_WAIT: Duration = Duration::from_millis(25);
 
-const REQUEST_ID: &str = "requestId";
+pub(super) const REQUEST_ID: &str = "requestId";
 const BODY: &str = "bodyDigest";
 /// The table's time to live attribute, in seconds since 1970.
 pub(super) const EXPIRES_AT: &str = "expiresAt";
+
+/// Whether the item's time has passed: DynamoDB deletes it some time later.
+pub(super) fn has_expired(item: &Item, now: Timestamp) -> bool {
+    let end = item.get(EXPIRES_AT).and_then(|end| end.as_n().ok()?.parse::<i64>().ok());
+    end.is_none_or(|end| end <= now.as_second())
+}
 
 /// What an item of the transaction stands for, so that its failure can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +90,7 @@ impl FindIdempotency for Store {
             .send()
             .await
             .map_err(|error| port_error("look the idempotency key up", error))?;
-        // DynamoDB deletes what has expired some time later.
-        let remembered = found.item.as_ref().filter(|item| {
-            let end = item.get(EXPIRES_AT).and_then(|end| end.as_n().ok()?.parse::<i64>().ok());
-            end.is_some_and(|end| end > now.as_second())
-        });
+        let remembered = found.item.as_ref().filter(|item| !has_expired(item, now));
         remembered.map(|item| Ok((request_of(Some(item))?, body_of(Some(item))?))).transpose()
     }
 }
@@ -111,6 +114,9 @@ impl Store {
         }
         if let Some(quota) = &commit.quota {
             add(Part::Quota, self.quota(quota)?);
+        }
+        for repository in self.repositories(commit) {
+            add(Part::Version, put(repository)?);
         }
         for record in &commit.records {
             let item: Item = serde_dynamo::to_item(record).map_err(|error| PortError {
@@ -167,6 +173,18 @@ impl Store {
                     .map_err(|error| request_error(OPERATION, error))?;
                 Some(TransactWriteItem::builder().delete(delete).build())
             }
+        })
+    }
+
+    /// For whom a repository was made, so that it is known when Chainguard tells of nothing but its id: also when it is
+    /// gone, and nobody can be asked for its name. Never changes: a repository that is made anew has another id.
+    fn repositories(&self, commit: &Commit) -> impl Iterator<Item = aws_sdk_dynamodb::types::builders::PutBuilder> {
+        let id = commit.stored.request.submission.id;
+        let provisioned = commit.records.iter().filter(|record| record.event_type == EventType::Provisioned);
+        provisioned.filter_map(|record| record.chainguard_repo_id.as_deref()).map(move |repository| {
+            let mut item = entity(&Key::repository(repository), "repository");
+            item.insert(REQUEST_ID.to_owned(), text(id.to_string()));
+            Put::builder().table_name(&self.requests_table).set_item(Some(item))
         })
     }
 

@@ -4,6 +4,7 @@ use domain::id::{EventId, RequestId};
 use domain::image::RepositoryName;
 use domain::journal::Digest;
 use domain::listing::{Index, Position};
+use domain::ports::Delivery;
 use domain::request::Status;
 use domain::text::TeamName;
 use domain::time::Timestamp;
@@ -59,6 +60,16 @@ impl Key {
 
     pub(super) fn notification(event: EventId, channel: &str) -> Self {
         Self::new(format!("NOTIFICATION#{event}"), channel)
+    }
+
+    /// By the repository's UIDP.
+    pub(super) fn repository(id: &str) -> Self {
+        Self::new(format!("REPOSITORY#{id}"), "REQUEST")
+    }
+
+    /// Source and id are what somebody else says: hashed together, as for idempotency keys.
+    pub(super) fn delivery(Delivery { source, id }: &Delivery) -> Self {
+        Self::new(format!("DELIVERY#{}", Digest::of_json(&[source, id])), "DELIVERY")
     }
 }
 

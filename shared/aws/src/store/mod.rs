@@ -1,14 +1,17 @@
 //! The two tables.
 //!
-//! `Requests` holds what is: requests, who holds which repository name, idempotency keys, counts, the catalog.
+//! `Requests` holds what is: requests, who holds which repository name, which repository was made for which request,
+//! idempotency keys, counts, what was sent and delivered, the catalog.
 //! `Journal` holds what happened, and takes new items only.
 
 mod catalog;
 mod commit;
+mod deliveries;
 mod item;
 mod journal;
 mod keys;
 mod notifications;
+mod repositories;
 mod requests;
 mod version_1;
 

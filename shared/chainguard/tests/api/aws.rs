@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chainguard::{AwsCredentials, Capability, Chainguard};
-use domain::ports::{ChainguardError, ListRepositories as _};
+use chainguard::{Capability, Chainguard};
+use domain::ports::{AwsCredentials, ChainguardError, ListRepositories as _};
 use fake_chainguard::{AwsRole, Fault, Identity, Options, Route, TokenCheck, Trust};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -160,6 +160,10 @@ async fn a_process_that_does_not_know_its_role_says_so_and_calls_nobody() {
 
 #[test]
 fn credentials_are_not_shown() {
-    let credentials = AwsCredentials::new("AKIA".to_owned(), "hush".to_owned(), Some("hush".to_owned()));
+    let credentials = AwsCredentials {
+        access_key_id: "AKIA".to_owned(),
+        secret_access_key: "hush".to_owned(),
+        session_token: Some("hush".to_owned()),
+    };
     assert_eq!(format!("{credentials:?}"), "AwsCredentials(AKIA, …)");
 }

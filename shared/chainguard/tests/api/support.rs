@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chainguard::{AwsCredentials, AwsIdentity, Backoff, Chainguard, Endpoints, Proof};
+use chainguard::{Backoff, Chainguard, Endpoints};
 use domain::image::{Organization, RepositoryName};
-use domain::ports::{Clock, PortError, ReadSecret};
+use domain::ports::{AwsCredentials, AwsIdentity, Clock, PortError, Proof, ReadSecret};
 use domain::time::Timestamp;
 use fake_chainguard::{AwsRole, FakeChainguard, Options, Route};
 use tokio::net::TcpListener;
@@ -140,7 +140,7 @@ impl AwsIdentity for Role {
         Box::pin(async {
             self.prove()?;
             let AwsRole { access_key_id, secret_access_key, session_token, .. } = AwsRole::example();
-            Ok(AwsCredentials::new(access_key_id, secret_access_key, session_token))
+            Ok(AwsCredentials { access_key_id, secret_access_key, session_token })
         })
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// The ways of signing that are accepted, each with keys of one type only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SigningAlgorithm {
+pub enum SigningAlgorithm {
     /// RSA keys of at least 2 048 bits, PKCS #1 v1.5, SHA-256.
     Rs256,
     /// Keys on P-256, SHA-256.
@@ -16,10 +16,12 @@ pub(crate) enum SigningAlgorithm {
 }
 
 impl SigningAlgorithm {
-    const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
 
     /// As in `alg`.
-    const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
             Self::Es256 => "ES256",
@@ -28,12 +30,12 @@ impl SigningAlgorithm {
     }
 
     /// The one of this name; names have one spelling.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
 
     /// As the library calls it.
-    pub(crate) const fn library(self) -> Algorithm {
+    pub(super) const fn library(self) -> Algorithm {
         match self {
             Self::Rs256 => Algorithm::RS256,
             Self::Es256 => Algorithm::ES256,
@@ -44,7 +46,7 @@ impl SigningAlgorithm {
 
 /// The keys that an issuer publishes and that can verify a token.
 #[derive(Debug, Default)]
-pub(crate) struct KeySet(Vec<Key>);
+pub struct KeySet(Vec<Key>);
 
 #[derive(Debug)]
 struct Key {
@@ -55,16 +57,16 @@ struct Key {
 
 /// The key that a token asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     /// `kid`.
-    pub(crate) id: Option<&'a str>,
+    pub(super) id: Option<&'a str>,
     /// `alg`.
-    pub(crate) algorithm: SigningAlgorithm,
+    pub(super) algorithm: SigningAlgorithm,
 }
 
 /// What a key set has of it.
 #[derive(Clone, Debug)]
-pub(crate) enum Lookup {
+pub(super) enum Lookup {
     /// The key.
     Key(DecodingKey),
     /// A key of that name, for another algorithm.
@@ -95,7 +97,7 @@ struct Jwk {
 
 impl KeySet {
     /// From a JWK set. Keys for other purposes, and of types that are not accepted, are left out.
-    pub(crate) fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         let document: Document = serde_json::from_slice(json)?;
         // Each on its own: a key of a type that this does not know must not cost the issuer its other keys.
         let keys = document.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).filter_map(Jwk::usable);
@@ -103,12 +105,12 @@ impl KeySet {
     }
 
     /// Whether there are none.
-    pub(crate) const fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The key of that name and algorithm; for a token that names no key, the only one of that algorithm.
-    pub(crate) fn find(&self, wanted: Wanted<'_>) -> Lookup {
+    pub(super) fn find(&self, wanted: Wanted<'_>) -> Lookup {
         let mut fitting = self
             .0
             .iter()

@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
-use lambda::environment::ConfigurationError;
-use lambda::http_client;
 use serde::Deserialize;
 use url::Url;
 
-use crate::issuer::{KeysAt, TrustedIssuer, secure_url};
-use crate::keys::KeySet;
+use super::{Issuer, KeySet, KeysAt, secure_url};
+use crate::batch::chain;
+use crate::environment::ConfigurationError;
+use crate::http_client;
 
 /// Longest wait for one document. Both together stay below the 10 s that API Gateway waits for an authorizer.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -17,26 +17,45 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 
 /// Fetches keys.
-pub(crate) trait FetchKeys: Send + Sync {
+pub trait FetchKeys: Send + Sync {
     /// All keys that the issuer publishes.
-    fn fetch_keys(&self, issuer: &TrustedIssuer) -> impl Future<Output = Result<KeySet, FetchError>> + Send;
+    fn fetch_keys(&self, issuer: &Issuer) -> impl Future<Output = Result<KeySet, FetchError>> + Send;
 }
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
+pub enum FetchError {
+    /// No answer, or none to the end.
     #[error("failed to read {url}: {reason}")]
-    Transport { url: Url, reason: String },
+    Transport {
+        /// Where.
+        url: Url,
+        /// Why not.
+        reason: String,
+    },
+    /// No document.
     #[error("{url} answered {status}")]
-    Status { url: Url, status: u16 },
+    Status {
+        /// Where.
+        url: Url,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The document there is too large.
     #[error("{0} has more than {MAX_DOCUMENT_BYTES} bytes")]
     TooLarge(Url),
+    /// The document there cannot be used.
     #[error("{url} is not what it should be: {reason}")]
-    Document { url: Url, reason: String },
+    Document {
+        /// Where.
+        url: Url,
+        /// Why not.
+        reason: String,
+    },
 }
 
 /// Keys by HTTP.
-pub(crate) struct HttpKeys {
+pub struct HttpKeys {
     client: reqwest::Client,
 }
 
@@ -48,7 +67,8 @@ struct Discovery {
 }
 
 impl HttpKeys {
-    pub(crate) fn new() -> Result<Self, ConfigurationError> {
+    /// A client of its own.
+    pub fn new() -> Result<Self, ConfigurationError> {
         let client = http_client::build(TIMEOUT).map_err(|error| ConfigurationError::Invalid {
             // The only thing that the client reads from outside.
             variable: "SSL_CERT_FILE",
@@ -57,7 +77,7 @@ impl HttpKeys {
         Ok(Self { client })
     }
 
-    async fn discover(&self, issuer: &TrustedIssuer, url: &Url) -> Result<Url, FetchError> {
+    async fn discover(&self, issuer: &Issuer, url: &Url) -> Result<Url, FetchError> {
         let wrong = |reason: String| FetchError::Document { url: url.clone(), reason };
         let discovery: Discovery =
             serde_json::from_slice(&self.get(url).await?).map_err(|error| wrong(error.to_string()))?;
@@ -69,10 +89,8 @@ impl HttpKeys {
     }
 
     async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
-        let transport = |error: reqwest::Error| FetchError::Transport {
-            url: url.clone(),
-            reason: lambda::batch::chain(&error.without_url()),
-        };
+        let transport =
+            |error: reqwest::Error| FetchError::Transport { url: url.clone(), reason: chain(&error.without_url()) };
         let mut response = self.client.get(url.clone()).send().await.map_err(transport)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status { url: url.clone(), status: response.status().as_u16() });
@@ -89,7 +107,7 @@ impl HttpKeys {
 }
 
 impl FetchKeys for HttpKeys {
-    async fn fetch_keys(&self, issuer: &TrustedIssuer) -> Result<KeySet, FetchError> {
+    async fn fetch_keys(&self, issuer: &Issuer) -> Result<KeySet, FetchError> {
         let url = match &issuer.keys_at {
             KeysAt::Jwks(url) => url.clone(),
             KeysAt::Discovery(url) => self.discover(issuer, url).await?,

@@ -7,9 +7,8 @@ use domain::ports::Clock;
 use domain::time::Timestamp;
 use tokio::sync::Mutex;
 
-use crate::issuer::TrustedIssuer;
-use crate::key_fetch::FetchKeys;
-use crate::keys::{KeySet, Lookup, Wanted};
+use super::keys::{Lookup, Wanted};
+use super::{Claims, FetchKeys, Issuer, KeySet, KeysUnavailable, NotVerified, TokenError, Unverified};
 
 /// How long keys are used without asking the issuer again.
 const FRESH: Duration = Duration::from_hours(1);
@@ -20,9 +19,9 @@ const PAUSE: Duration = Duration::from_mins(1);
 /// Least time between two askings while there are none: nobody can sign in.
 const PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(5);
 
-/// The keys of one issuer as last heard.
-#[derive(Default)]
-pub(crate) struct KeyCache {
+/// An issuer, and its keys as last heard.
+pub struct IssuerKeys {
+    issuer: Issuer,
     state: SyncMutex<State>,
     /// Held while the issuer is asked, so that it is asked once.
     asking: Mutex<()>,
@@ -41,18 +40,39 @@ struct Known {
     fetched_at: Timestamp,
 }
 
-/// The issuer has not said its keys for longer than is tolerable, so that no token of it can be judged.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("failed to get the keys of {issuer}")]
-pub(crate) struct KeysUnavailable {
-    issuer: String,
-}
+impl IssuerKeys {
+    /// The keys of `issuer`, none of which is known yet.
+    #[must_use]
+    pub fn new(issuer: Issuer) -> Self {
+        Self { issuer, state: SyncMutex::default(), asking: Mutex::default() }
+    }
 
-impl KeyCache {
-    /// The key that a token asks for; asks the issuer if that may change the answer.
-    pub(crate) async fn find<F: FetchKeys, C: Clock>(
+    /// Whose they are.
+    #[must_use]
+    pub const fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The token's claims, if the issuer has signed it. Its times are not looked at.
+    ///
+    /// That the token names this issuer is the caller's matter: it decides only whose keys the token is held to.
+    pub async fn verify<F: FetchKeys, C: Clock>(
         &self,
-        issuer: &TrustedIssuer,
+        token: Unverified<'_>,
+        fetch: &F,
+        clock: &C,
+    ) -> Result<Claims, NotVerified> {
+        let key = match self.find(token.key(), fetch, clock).await? {
+            Lookup::Key(key) => key,
+            Lookup::OtherAlgorithm => return Err(TokenError::KeyType.into()),
+            Lookup::Unknown => return Err(TokenError::UnknownKey.into()),
+        };
+        Ok(token.verify(&key)?)
+    }
+
+    /// The key that a token asks for; asks the issuer if that may change the answer.
+    async fn find<F: FetchKeys, C: Clock>(
+        &self,
         wanted: Wanted<'_>,
         fetch: &F,
         clock: &C,
@@ -71,13 +91,14 @@ impl KeyCache {
             (Err(_), None) => self.asking.lock().await,
         };
         if self.state().may_ask(clock.now()) {
-            self.ask(issuer, fetch, clock).await;
+            self.ask(fetch, clock).await;
         }
         drop(asking);
-        self.state().find(wanted, clock.now()).ok_or_else(|| KeysUnavailable { issuer: issuer.name.clone() })
+        self.state().find(wanted, clock.now()).ok_or_else(|| KeysUnavailable { issuer: self.issuer.name.clone() })
     }
 
-    async fn ask<F: FetchKeys, C: Clock>(&self, issuer: &TrustedIssuer, fetch: &F, clock: &C) {
+    async fn ask<F: FetchKeys, C: Clock>(&self, fetch: &F, clock: &C) {
+        let issuer = &self.issuer;
         let answer = fetch.fetch_keys(issuer).await;
         let now = clock.now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
