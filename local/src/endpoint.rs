@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -13,6 +14,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{post, put};
 use domain::ports::Clock as _;
+use fake_chainguard::{AwsRole, FakeChainguard};
 use lambda::clock::SystemClock;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,6 +26,13 @@ use crate::state::{Outgoing, State};
 /// Larger than any call of the functions.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
+/// Of STS's answers.
+const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+/// How long a web identity token is good for whom does not say, in seconds.
+const DEFAULT_TOKEN_SECONDS: u64 = 300;
+/// The shortest that STS makes one good.
+const SHORTEST_TOKEN: Duration = Duration::from_mins(1);
+
 /// What the endpoint works on.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -33,13 +42,16 @@ pub struct Endpoint {
     pub state: Arc<State>,
     /// Files of the secrets by ARN and by name.
     pub secrets: BTreeMap<String, PathBuf>,
+    /// The stand-in for Chainguard, which trusts the AWS that this is.
+    pub chainguard: Option<FakeChainguard>,
     /// The folder of the buckets, and their names.
     pub archive: PathBuf,
     /// The buckets.
     pub buckets: Vec<String>,
 }
 
-/// The routes: EventBridge and Secrets Manager by target, SES by path, and S3 for the rest.
+/// The routes: EventBridge and Secrets Manager by target, STS by the action in its form, SES by path, and S3 for the
+/// rest.
 pub fn router(endpoint: Arc<Endpoint>) -> Router {
     Router::new()
         .route("/", post(by_target))
@@ -66,8 +78,8 @@ fn answer(body: &Value) -> Response {
 }
 
 async fn by_target(Extension(endpoint): Extension<Arc<Endpoint>>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    match target {
+    let Some(target) = headers.get("x-amz-target") else { return endpoint.by_action(&body) };
+    match target.to_str().unwrap_or_default() {
         "AWSEvents.PutEvents" => endpoint.put_events(&body),
         "secretsmanager.GetSecretValue" => endpoint.get_secret_value(&body),
         other => refusal("UnknownOperationException", &format!("The embedded runtime does not offer {other}.")),
@@ -86,7 +98,56 @@ struct GetSecretValue {
     secret_id: String,
 }
 
+/// A call to STS: pairs, of which lists have one a member.
+fn form(body: &[u8]) -> BTreeMap<String, String> {
+    url::form_urlencoded::parse(body).into_owned().collect()
+}
+
+fn sts_refusal(code: &str, message: &str) -> Response {
+    let body = format!(
+        r#"<ErrorResponse xmlns="{STS_NAMESPACE}"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>local</RequestId></ErrorResponse>"#
+    );
+    (StatusCode::BAD_REQUEST, [("content-type", "text/xml")], body).into_response()
+}
+
 impl Endpoint {
+    fn by_action(&self, body: &[u8]) -> Response {
+        let call = form(body);
+        match call.get("Action").map(String::as_str) {
+            Some("GetWebIdentityToken") => self.get_web_identity_token(&call),
+            // What the call says is not repeated: it would have to be escaped.
+            _ => sts_refusal("InvalidAction", "The embedded runtime does not offer this call."),
+        }
+    }
+
+    /// A token in which the stand-in's AWS vouches for this program, to one audience. Nobody but the stand-in trusts it.
+    fn get_web_identity_token(&self, call: &BTreeMap<String, String>) -> Response {
+        let Some(chainguard) = &self.chainguard else {
+            return sts_refusal(
+                "OutboundWebIdentityFederationDisabledException",
+                "The embedded runtime has no AWS role that Chainguard could trust: use a secret of the kind token or exchange.",
+            );
+        };
+        let seconds = call.get("DurationSeconds").map_or(Ok(DEFAULT_TOKEN_SECONDS), |seconds| seconds.parse());
+        let lifetime = seconds.ok().map(Duration::from_secs);
+        let lifetime = lifetime.filter(|span| (SHORTEST_TOKEN..=AwsRole::LONGEST_TOKEN).contains(span));
+        let audience = call.get("Audience.member.1").filter(|audience| !audience.is_empty());
+        let known = call.get("SigningAlgorithm").is_some_and(|algorithm| algorithm == "ES384");
+        let (Some(audience), Some(lifetime), true, false) =
+            (audience, lifetime, known, call.contains_key("Audience.member.2"))
+        else {
+            return sts_refusal("ValidationError", "Ask for one audience, ES384, and 60 to 3600 seconds.");
+        };
+        let Some(token) = chainguard.aws_web_identity_token(audience, lifetime) else {
+            return internal("make a token", &"there is no randomness");
+        };
+        let until = SystemClock.now().plus(lifetime);
+        let body = format!(
+            r#"<GetWebIdentityTokenResponse xmlns="{STS_NAMESPACE}"><GetWebIdentityTokenResult><WebIdentityToken>{token}</WebIdentityToken><Expiration>{until}</Expiration></GetWebIdentityTokenResult><ResponseMetadata><RequestId>local</RequestId></ResponseMetadata></GetWebIdentityTokenResponse>"#
+        );
+        ([("content-type", "text/xml")], body).into_response()
+    }
+
     fn put_events(&self, body: &[u8]) -> Response {
         let call: PutEvents = match serde_json::from_slice(body) {
             Ok(call) => call,

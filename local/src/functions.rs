@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::configuration::Configuration;
+use lambda::deadline;
 use lambda::environment::{ConfigurationError, Environment};
 use lambda::function::{Function, Invoke};
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::template;
 
@@ -112,10 +114,13 @@ impl Functions {
             None => None,
         };
         let function = Arc::clone(&ready.function);
-        let invocation =
-            tokio::spawn(async move { function.invoke(event).await.map_err(|error| lambda::batch::chain(&*error)) });
+        let end = Instant::now() + ready.timeout;
+        let invocation = tokio::spawn(async move {
+            let outcome = deadline::within(end, function.invoke(event)).await;
+            outcome.map_err(|error| lambda::batch::chain(&*error))
+        });
         let abort = invocation.abort_handle();
-        match tokio::time::timeout(ready.timeout, invocation).await {
+        match tokio::time::timeout_at(end, invocation).await {
             Ok(Ok(outcome)) => outcome.map_err(InvokeError::Failed),
             Ok(Err(_)) => Err(InvokeError::Panicked),
             Err(_) => {

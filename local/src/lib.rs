@@ -24,6 +24,7 @@ mod refusal;
 pub mod runtime;
 pub mod schedules;
 mod secrets;
+mod stand_in;
 pub mod state;
 pub mod streams;
 mod tables;

@@ -42,6 +42,10 @@ pub struct Options {
     #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = humantime::parse_duration)]
     pub schedules_every: Duration,
 
+    /// For tests: how long a function remembers a secret.
+    #[arg(long, value_name = "SPAN", default_value = "1m", value_parser = humantime::parse_duration, hide = true)]
+    pub secrets_kept_for: Duration,
+
     /// For tests: how often every message of a queue is delivered.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5), hide = true)]
     pub deliveries: u32,
@@ -63,6 +67,7 @@ impl Default for Options {
             catalog: None,
             organization: "acme".to_owned(),
             schedules_every: Duration::from_millis(200),
+            secrets_kept_for: Duration::from_mins(1),
             deliveries: 1,
             late_by: Duration::ZERO,
         }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use aws::configuration::Configuration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use fake_chainguard::FakeChainguard;
 use serde_json::json;
@@ -30,7 +29,7 @@ use crate::pages::{self, Pages};
 use crate::people::{AUDIENCE, Issuer};
 use crate::state::State;
 use crate::template::{POLICY_LAYER, System, TargetKind, Template};
-use crate::{queues, schedules, secrets, streams, tables};
+use crate::{queues, schedules, secrets, stand_in, streams, tables};
 
 /// The template that is deployed.
 pub const TEMPLATE: &str = include_str!("../../infra/template.yaml");
@@ -103,7 +102,8 @@ impl Runtime {
         let endpoint = Arc::new(Endpoint {
             bus,
             state: Arc::clone(&state),
-            secrets: secrets::prepare(&secrets_dir, &system.secrets, chainguard.fake.is_some(), &base_url)?,
+            secrets: secrets::prepare(&secrets_dir, &system.secrets, chainguard.credential.as_deref(), &base_url)?,
+            chainguard: chainguard.fake.clone(),
             archive: data.path().join("archive"),
             buckets: system.buckets.iter().map(|bucket| bucket.name.clone()).collect(),
         });
@@ -113,6 +113,7 @@ impl Runtime {
         let calls = Calls::default();
         let functions = Arc::new(Functions::new(&system.functions, |function| {
             configuration(&calls, function, &aws_endpoint, &dynamodb_endpoint)
+                .with_secrets_kept_for(options.secrets_kept_for)
         })?);
 
         let gateway = Arc::new(Gateway { routes: system.routes.clone(), functions: Arc::clone(&functions) });
@@ -318,6 +319,8 @@ fn serve(listener: TcpListener, router: axum::Router, stop: &CancellationToken, 
 /// Where Chainguard is.
 struct Chainguard {
     fake: Option<FakeChainguard>,
+    /// How the stand-in is signed in to, as the secret says it.
+    credential: Option<String>,
     api: String,
     issuer: String,
     catalog: String,
@@ -333,14 +336,20 @@ impl Chainguard {
         if let Some(url) = &options.chainguard_url {
             return Ok(Self {
                 fake: None,
+                credential: None,
                 api: base_of(url),
                 // As Chainguard's own Terraform provider derives it.
                 issuer: base_of(url).replace("console-api", "issuer"),
                 catalog: "https://data.chainguard.dev/query".to_owned(),
             });
         }
-        let mut fake_options =
-            fake_chainguard::Options { organization_name: options.organization.clone(), ..Default::default() };
+        let mut fake_options = fake_chainguard::Options {
+            organization_name: options.organization.clone(),
+            aws: Some(stand_in::role()),
+            ..Default::default()
+        };
+        let credential = stand_in::credential(&fake_options.organization_id);
+        fake_options.identities = stand_in::identities(&fake_options.organization_id);
         if let Some(file) = &options.catalog {
             fake_options.catalog = fake_chainguard::Catalog::from_file(file)?;
         }
@@ -352,7 +361,13 @@ impl Chainguard {
                 tracing::error!(%error, "the stand-in for Chainguard stopped");
             }
         });
-        Ok(Self { fake: Some(fake), catalog: format!("{url}/query"), issuer: url.clone(), api: url })
+        Ok(Self {
+            fake: Some(fake),
+            credential: Some(credential),
+            catalog: format!("{url}/query"),
+            issuer: url.clone(),
+            api: url,
+        })
     }
 }
 
@@ -453,7 +468,7 @@ fn configuration(calls: &Calls, function: &str, endpoint: &str, dynamodb_endpoin
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("local"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local")))
+        .credentials_provider(SharedCredentialsProvider::new(stand_in::credentials()))
         .endpoint_url(endpoint)
         .http_client(calls.client_of(function, http))
         .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))

@@ -19,13 +19,13 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// Makes the files that are not there and returns them by every name that a function may use.
 ///
-/// Where Chainguard is the stand-in, its credential is a token that it takes; else it is what the template says, and
-/// the operator writes the real one into the file. Slack and webhook go to the outbox unless the file says otherwise.
+/// Where Chainguard is the stand-in, its credential is `stand_in`; else it is what the template says, and the operator
+/// writes the real one into the file. Slack and webhook go to the outbox unless the file says otherwise.
 /// What Secrets Manager would make at random is made at random here.
 pub(crate) fn prepare(
     folder: &Path,
     secrets: &[Secret],
-    chainguard_is_stand_in: bool,
+    stand_in: Option<&str>,
     base: &str,
 ) -> std::io::Result<BTreeMap<String, PathBuf>> {
     let mut files = BTreeMap::new();
@@ -38,7 +38,7 @@ pub(crate) fn prepare(
                 write_private(&path, moved.as_bytes())?;
             }
         } else {
-            write_private(&path, initial(secret, chainguard_is_stand_in, base)?.as_bytes())?;
+            write_private(&path, initial(secret, stand_in, base)?.as_bytes())?;
         }
         files.insert(secret.arn.clone(), path.clone());
         files.insert(secret.name.clone(), path);
@@ -46,9 +46,11 @@ pub(crate) fn prepare(
     Ok(files)
 }
 
-fn initial(secret: &Secret, chainguard_is_stand_in: bool, base: &str) -> std::io::Result<String> {
+fn initial(secret: &Secret, stand_in: Option<&str>, base: &str) -> std::io::Result<String> {
+    if let (CHAINGUARD, Some(credential)) = (secret.logical_id.as_str(), stand_in) {
+        return Ok(credential.to_owned());
+    }
     Ok(match (secret.logical_id.as_str(), &secret.initial_value) {
-        (CHAINGUARD, _) if chainguard_is_stand_in => json!({"kind": "token", "token": "stand-in"}).to_string(),
         (NOTIFICATION, _) => json!({
             "slack": {"webhookUrl": format!("{base}/_local/slack")},
             "webhook": {"url": format!("{base}/_local/webhook"), "signingKey": "known-to-everybody-on-this-machine"},
@@ -116,7 +118,7 @@ mod tests {
     }
 
     fn link_keys(folder: &Path) -> PathBuf {
-        let files = prepare(folder, &secrets(), true, "http://127.0.0.1:8080").unwrap();
+        let files = prepare(folder, &secrets(), None, "http://127.0.0.1:8080").unwrap();
         files.into_iter().find(|(name, _)| name.contains("LinkKeys")).unwrap().1
     }
 

@@ -6,10 +6,11 @@ pub mod provision;
 use std::time::Duration;
 
 use aws::configuration::Configuration;
+use aws::identity::Role;
 use aws::secrets::Secrets;
 use aws::store::Store;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use chainguard::{Chainguard, Endpoints};
+use chainguard::{Capability, Chainguard, Endpoints};
 use domain::image::Organization;
 use domain::policy::{DEFAULT_POLICY, Policy};
 use lambda::batch::each_event;
@@ -22,6 +23,15 @@ use crate::provision::provision;
 
 /// Longest wait for one answer of Chainguard: with three retries and their pauses, below the function's own time.
 const CHAINGUARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What adding an image takes, and saying why it cannot be added.
+const CAPABILITIES: [Capability; 5] = [
+    Capability::RepoList,
+    Capability::RepoCreate,
+    Capability::GroupsList,
+    Capability::EntitlementsList,
+    Capability::TagList,
+];
 
 /// The function.
 pub struct Provisioner {
@@ -40,19 +50,20 @@ impl Function for Provisioner {
         let journal_table = environment.required("JOURNAL_TABLE")?.to_owned();
         let http = http_client::build(CHAINGUARD_TIMEOUT)
             .map_err(|error| ConfigurationError::Invalid { variable: "SSL_CERT_FILE", problem: error.to_string() })?;
+        let chainguard = Chainguard::new(
+            http,
+            Endpoints {
+                api: environment.parsed("CHAINGUARD_API_URL")?,
+                issuer: environment.parsed("CHAINGUARD_ISSUER_URL")?,
+                catalog: None,
+            },
+            environment.parsed::<Organization>("ORGANIZATION")?,
+            Secrets::new(aws),
+            environment.required("CHAINGUARD_SECRET_ID")?.to_owned(),
+        );
         Ok(Self {
             store: Store::new(aws, requests_table, Some(journal_table)),
-            chainguard: Chainguard::new(
-                http,
-                Endpoints {
-                    api: environment.parsed("CHAINGUARD_API_URL")?,
-                    issuer: environment.parsed("CHAINGUARD_ISSUER_URL")?,
-                    catalog: None,
-                },
-                environment.parsed::<Organization>("ORGANIZATION")?,
-                Secrets::new(aws),
-                environment.required("CHAINGUARD_SECRET_ID")?.to_owned(),
-            ),
+            chainguard: chainguard.with_capabilities(CAPABILITIES).with_aws_identity(Role::new(aws), SystemClock),
             // None of the provisioner's commands asks the policy anything.
             policy: Policy::from_yaml(DEFAULT_POLICY)
                 .map_err(|error| ConfigurationError::Invalid { variable: "POLICY_FILE", problem: error.to_string() })?,

@@ -15,8 +15,10 @@ use domain::ports::{
     ChainguardError, Clock, CommitError, CommitRequest, CreateRepository, FindRepository, LoadRequest, NewIds,
     ReadEntitlement, Repository, StoredRequest,
 };
-use domain::request::{Failure, Lease, ProvisionedRepository, ProvisioningOutcome, Submission};
+use domain::request::{Failure, FailureKind, Lease, ProvisionedRepository, ProvisioningOutcome, Submission};
+use lambda::deadline;
 use lambda::function::Error;
+use tokio::time::Instant;
 
 use crate::failure;
 
@@ -24,10 +26,47 @@ use crate::failure;
 /// means a dead provisioner.
 const LEASE: Duration = Duration::from_secs(75);
 
-/// What the description of a repository starts with that was added for a request.
-const DESCRIPTION_PREFIX: &str = "Added by cgr-request for ";
+/// Kept of an invocation for saying how it went: longer than an operation of the store may take (10 s).
+const FOR_THE_COMMIT: Duration = Duration::from_secs(12);
+
+/// A request is not taken up with less than this left for Chainguard: one call takes up to five seconds.
+const WORTH_A_TRY: Duration = Duration::from_secs(6);
+
+/// The longest pause between two attempts at Chainguard. A call that failed with less than this left may have failed
+/// because there was no time for another attempt.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// The invocation ends before Chainguard has answered. That says nothing about the request.
+#[derive(Debug, thiserror::Error)]
+#[error("no time was left to provision {0}; it is tried again")]
+struct OutOfTime(RequestId);
+
+/// Until when Chainguard may be called.
+#[derive(Clone, Copy, Debug)]
+struct TimeForChainguard(Option<Instant>);
+
+impl TimeForChainguard {
+    fn of_this_invocation() -> Self {
+        // An end that cannot be told from the clock's beginning has passed.
+        Self(deadline::end().map(|end| end.checked_sub(FOR_THE_COMMIT).unwrap_or_else(Instant::now)))
+    }
+
+    fn has(self, span: Duration) -> bool {
+        self.0.is_none_or(|until| until.saturating_duration_since(Instant::now()) > span)
+    }
+
+    async fn limit<F: Future>(self, calls: F) -> F::Output {
+        match self.0 {
+            Some(until) => chainguard::with_deadline(until, calls).await,
+            None => calls.await,
+        }
+    }
+}
 
 /// Deals with one event that says that a request is approved.
+///
+/// It keeps to the end of its invocation: a request that Chainguard did not answer for in time is not failed but left
+/// as it is, with an error, so that its message comes again. Once its lease has lapsed it is taken up anew.
 pub async fn provision<S, G, C, I>(
     store: &S,
     chainguard: &G,
@@ -44,8 +83,18 @@ where
 {
     let id = event.data.request_id;
     let started = clock.now();
+    let time = TimeForChainguard::of_this_invocation();
+    if !time.has(WORTH_A_TRY) {
+        return Err(OutOfTime(id).into());
+    }
     let Some(claimed) = claim(store, clock, ids, policy, id).await? else { return Ok(()) };
-    let outcome = add(chainguard, &claimed.submission).await;
+    let outcome = time.limit(add(chainguard, &claimed.submission)).await;
+    if let Err(failure) = &outcome
+        && failure.kind == FailureKind::ChainguardUnavailable
+        && !time.has(LONGEST_PAUSE)
+    {
+        return Err(OutOfTime(id).into());
+    }
     let now = clock.now();
     let (command, result) = match outcome {
         Ok((repository, outcome)) => {
@@ -116,7 +165,7 @@ where
     G: CreateRepository + FindRepository + ReadEntitlement + Sync,
 {
     let name = submission.repository_name();
-    let description = format!("{DESCRIPTION_PREFIX}{}", submission.id);
+    let description = Repository::description_for(submission.id);
     let error = match chainguard.create_repository(name, &submission.image.name, &description).await {
         Ok(repository) => return Ok((repository, ProvisioningOutcome::Created)),
         Err(error) => error,

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use aws::configuration::Configuration;
 use aws::events::Bus;
+use aws::identity::Role;
 use aws::secrets::Secrets;
 use aws::store::Store;
-use chainguard::{Chainguard, Endpoints};
+use chainguard::{Capability, Chainguard, Endpoints};
 use domain::image::Organization;
 use domain::policy::Policy;
 use lambda::clock::SystemClock;
+use lambda::deadline;
 use lambda::environment::{ConfigurationError, Environment};
 use lambda::function::{Error, Function};
 use lambda::http_client;
@@ -20,6 +22,13 @@ use serde::{Deserialize, Serialize};
 
 /// Longest wait for one answer of Chainguard; the catalog is some hundred kilobytes.
 const CHAINGUARD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What looking for repositories, tags and entitlements takes; the steward adds nothing.
+const CAPABILITIES: [Capability; 4] =
+    [Capability::RepoList, Capability::GroupsList, Capability::EntitlementsList, Capability::TagList];
+
+/// Kept of an invocation for the store, after the last call to Chainguard.
+const FOR_THE_STORE: Duration = Duration::from_secs(12);
 
 /// The function.
 pub struct Steward {
@@ -59,30 +68,35 @@ impl Function for Steward {
         let journal_table = environment.required("JOURNAL_TABLE")?.to_owned();
         let http = http_client::build(CHAINGUARD_TIMEOUT)
             .map_err(|error| ConfigurationError::Invalid { variable: "SSL_CERT_FILE", problem: error.to_string() })?;
+        let chainguard = Chainguard::new(
+            http,
+            Endpoints {
+                api: environment.parsed("CHAINGUARD_API_URL")?,
+                issuer: environment.parsed("CHAINGUARD_ISSUER_URL")?,
+                catalog: Some(environment.parsed("CHAINGUARD_CATALOG_URL")?),
+            },
+            environment.parsed::<Organization>("ORGANIZATION")?,
+            Secrets::new(aws),
+            environment.required("CHAINGUARD_SECRET_ID")?.to_owned(),
+        );
         Ok(Self {
             store: Store::new(aws, requests_table, Some(journal_table)),
             bus: Bus::new(aws, environment.required("EVENT_BUS_NAME")?.to_owned()),
-            chainguard: Chainguard::new(
-                http,
-                Endpoints {
-                    api: environment.parsed("CHAINGUARD_API_URL")?,
-                    issuer: environment.parsed("CHAINGUARD_ISSUER_URL")?,
-                    catalog: Some(environment.parsed("CHAINGUARD_CATALOG_URL")?),
-                },
-                environment.parsed::<Organization>("ORGANIZATION")?,
-                Secrets::new(aws),
-                environment.required("CHAINGUARD_SECRET_ID")?.to_owned(),
-            ),
+            chainguard: chainguard.with_capabilities(CAPABILITIES).with_aws_identity(Role::new(aws), SystemClock),
             policy: lambda::policy::load(environment)?,
         })
     }
 
     async fn handle(&self, task: Self::Event) -> Result<Self::Output, Error> {
-        let report = match task {
-            Task::Sweep => {
-                Box::pin(sweep::sweep(&self.store, &self.bus, &self.chainguard, &SystemClock, &self.policy)).await?
+        let work = Box::pin(async {
+            match task {
+                Task::Sweep => sweep::sweep(&self.store, &self.bus, &self.chainguard, &SystemClock, &self.policy).await,
+                Task::RefreshCatalog => refresh::refresh(&self.store, &self.chainguard, &SystemClock).await,
             }
-            Task::RefreshCatalog => Box::pin(refresh::refresh(&self.store, &self.chainguard, &SystemClock)).await?,
+        });
+        let report = match deadline::end().and_then(|end| end.checked_sub(FOR_THE_STORE)) {
+            Some(deadline) => chainguard::with_deadline(deadline, work).await?,
+            None => work.await?,
         };
         if report.seen > 0 {
             tracing::info!(function = "steward", ?task, seen = report.seen, failed = report.failed, "did {task:?}");

@@ -2,13 +2,11 @@
 
 use anyhow::Context as _;
 use domain::envelope::SOURCE;
-use domain::event::EventType;
 use serde_json::{Map, Value, json};
 
-use super::contracts;
 use super::files::GeneratedFile;
 use super::samples::Samples;
-use super::schemas::schema_path;
+use super::schemas::{Announcement, announcements, schema_path};
 
 /// Where it is.
 pub(super) const PATH: &str = "docs/asyncapi.json";
@@ -21,10 +19,10 @@ pub(super) fn file(samples: &Samples) -> anyhow::Result<GeneratedFile> {
 fn description(samples: &Samples) -> anyhow::Result<Value> {
     let mut channel_messages = Map::new();
     let mut messages = Map::new();
-    for event_type in EventType::ALL {
-        let name = event_type.as_str();
+    for announcement in announcements(samples)? {
+        let name = announcement.name;
         channel_messages.insert(name.to_owned(), json!({ "$ref": format!("#/components/messages/{name}") }));
-        messages.insert(name.to_owned(), message(samples, event_type)?);
+        messages.insert(name.to_owned(), message(&announcement)?);
     }
     Ok(json!({
         "asyncapi": "3.0.0",
@@ -34,7 +32,8 @@ fn description(samples: &Samples) -> anyhow::Result<Value> {
             "description": "Everything that happens to a request for a Chainguard image, on an EventBridge bus. \
                 Events come at least once and in any order: tell repeated ones by `metadata.id`, and put those of a \
                 request in order by `data.sequence`. A payload is `detail` of the event; `source` and `detail-type`, \
-                by which a rule selects, are described as headers.",
+                by which a rule selects, are described as headers. What Chainguard announces is on the bus too, with \
+                `source` `chainguard` and its own type as `detail-type`; Chainguard describes it.",
             "license": { "name": env!("CARGO_PKG_LICENSE"), "url": "https://www.apache.org/licenses/LICENSE-2.0" },
         },
         "defaultContentType": "application/json",
@@ -55,7 +54,7 @@ fn description(samples: &Samples) -> anyhow::Result<Value> {
         "operations": {
             "announce": {
                 "action": "send",
-                "summary": "Announces what has happened to a request.",
+                "summary": "Announces what has happened to a request, and what has happened without one.",
                 "channel": { "$ref": format!("#/channels/{SOURCE}") },
             },
         },
@@ -63,7 +62,7 @@ fn description(samples: &Samples) -> anyhow::Result<Value> {
             "messages": messages,
             "correlationIds": {
                 "request": {
-                    "description": "Equal for everything that belongs together: the request.",
+                    "description": "Equal for everything that belongs together: the request. A drift that is of no request has none.",
                     "location": "$message.payload#/metadata/correlationid",
                 },
             },
@@ -71,13 +70,13 @@ fn description(samples: &Samples) -> anyhow::Result<Value> {
     }))
 }
 
-fn message(samples: &Samples, event_type: EventType) -> anyhow::Result<Value> {
-    let name = event_type.as_str();
-    let example = serde_json::to_value(samples.example(event_type)?).context("failed to write an example")?;
+fn message(announcement: &Announcement) -> anyhow::Result<Value> {
+    let Announcement { name, summary, example, .. } = announcement;
+    let example = serde_json::to_value(example).context("failed to write an example")?;
     Ok(json!({
         "name": name,
         "title": name,
-        "summary": contracts::of(event_type).summary,
+        "summary": summary,
         "contentType": "application/json",
         "correlationId": { "$ref": "#/components/correlationIds/request" },
         "headers": {
@@ -88,7 +87,7 @@ fn message(samples: &Samples, event_type: EventType) -> anyhow::Result<Value> {
                 "detail-type": { "type": "string", "const": name },
             },
         },
-        "payload": { "$ref": format!("../{}", schema_path(event_type)) },
+        "payload": { "$ref": format!("../{}", schema_path(name)) },
         "examples": [{ "name": "sample", "payload": example }],
     }))
 }

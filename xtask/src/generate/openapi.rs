@@ -34,6 +34,7 @@ const PROBLEM_TYPE: &str = "ProblemType";
     approval::link::show,
     approval::link::probe,
     approval::link::decide,
+    chainguard_events::receive::receive,
 ))]
 struct Handlers;
 
@@ -64,6 +65,7 @@ fn description() -> anyhow::Result<utoipa::openapi::OpenApi> {
             ("decisions", "Approve and reject what others ask for; send what has failed round again."),
             ("links", "What people who have a signed link, and no token, see in their browser."),
             ("catalog", "What Chainguard offers, and what the organisation has of it."),
+            ("chainguard", "What Chainguard announces, for Chainguard alone."),
             ("meta", "About the API itself."),
         ]
         .map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build())
@@ -89,6 +91,14 @@ fn description() -> anyhow::Result<utoipa::openapi::OpenApi> {
             .to_owned(),
     );
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let mut chainguard = Http::new(HttpAuthScheme::Bearer);
+    chainguard.bearer_format = Some("JWT".to_owned());
+    chainguard.description = Some(
+        "A token of Chainguard's issuer for the audience `customer`, of the organisation's webhook, with the digest of \
+         the body."
+            .to_owned(),
+    );
+    components.add_security_scheme("chainguard", SecurityScheme::Http(chainguard));
     Ok(api)
 }
 

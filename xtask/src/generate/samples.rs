@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use domain::api::SubmitRequest;
 use domain::catalog::{Catalog, CatalogImage, CatalogTier};
+use domain::drift::{DriftDetail, DriftKind, RepositoryDrift};
 use domain::envelope::Detail;
 use domain::environment::Environment;
 use domain::event::EventType;
@@ -17,7 +18,7 @@ use domain::lifecycle::{self, Command, Voice};
 use domain::link::Link;
 use domain::person::{Person, Principal};
 use domain::policy::{DEFAULT_POLICY, Policy};
-use domain::ports::{Entitlement, StoredRequest};
+use domain::ports::{Delivery, Entitlement, StoredRequest};
 use domain::request::{Channel, Lease, ProvisionedRepository, ProvisioningOutcome, Submission};
 use domain::text::Comment;
 use domain::time::Timestamp;
@@ -25,7 +26,10 @@ use domain::time::Timestamp;
 /// The organisation whose registry images are added to.
 const ORGANIZATION: &str = "acme";
 /// Its id at Chainguard. The ids of its repositories start with it.
-const ORGANIZATION_ID: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(super) const ORGANIZATION_ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// `ce-source` of what Chainguard announces about repositories.
+const CHAINGUARD_SOURCE: &str = "https://console-api.enforce.dev/registry/v1/repos";
 
 /// How long the provisioner takes to find a request.
 const TO_CLAIM: Duration = Duration::from_secs(1);
@@ -148,6 +152,26 @@ impl Samples {
             .find_map(|story| story.event(event_type).ok())
             .with_context(|| format!("no story has {}", event_type.as_str()))
     }
+
+    /// What is announced of [`deletion`], a month after the image could be pulled.
+    pub(super) fn drift(&self) -> anyhow::Result<DriftDetail> {
+        let available = self.approved.event(EventType::Available)?.data;
+        let deletion = deletion();
+        let drift = RepositoryDrift {
+            repository_id: available.chainguard_repo_id.context("the repository has no id")?,
+            repository: Some(available.image.name.to_string()),
+            kind: DriftKind::Deleted,
+            request_id: Some(available.request_id),
+            observed_at: available.timestamp.plus(30 * DAY),
+            chainguard_event_id: deletion.id.clone(),
+        };
+        Ok(DriftDetail::announcing(drift, &deletion))
+    }
+}
+
+/// Somebody deletes a repository: what Chainguard says of it.
+pub(super) fn deletion() -> Delivery {
+    Delivery { source: CHAINGUARD_SOURCE.to_owned(), id: "5a0b7a52-6f0e-4c59-9d5f-0c7c7b1b2a11".to_owned() }
 }
 
 impl Story {

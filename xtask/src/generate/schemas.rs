@@ -1,11 +1,13 @@
 //! `events/schemas/`: a JSON Schema and an example of the EventBridge `detail` of every type of event.
 
 use anyhow::Context as _;
+use domain::drift::{self, DriftDetail};
 use domain::envelope::{DATA_VERSION, Detail, SOURCE, data_schema};
 use domain::event::EventType;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema as _, ToSchema as _};
 
 use super::contracts::{self, OF_THE_REQUEST};
 use super::files::GeneratedFile;
@@ -19,52 +21,118 @@ const DEFINITIONS: &str = "#/$defs/";
 /// Formats that OpenAPI knows and JSON Schema does not.
 const OPENAPI_FORMATS: [&str; 2] = ["int32", "int64"];
 
+/// What a drift is, in a sentence.
+const OF_DRIFT: &str =
+    "Chainguard has announced that the organisation's repositories are not what the requests have made them.";
+
+/// A type of event that is announced on the bus.
+#[derive(Debug)]
+pub(super) struct Announcement {
+    /// `detail-type`.
+    pub(super) name: &'static str,
+    /// What has happened, in a sentence.
+    pub(super) summary: &'static str,
+    /// The JSON Schema of its `detail`.
+    pub(super) schema: Value,
+    /// A `detail`.
+    pub(super) example: Example,
+}
+
+/// A `detail` of some type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Example {
+    /// Of what has happened to a request.
+    OfRequest(Box<Detail>),
+    /// Of a drift.
+    OfDrift(Box<DriftDetail>),
+}
+
+impl Serialize for Example {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::OfRequest(detail) => detail.serialize(serializer),
+            Self::OfDrift(detail) => detail.serialize(serializer),
+        }
+    }
+}
+
+/// Everything that is announced.
+pub(super) fn announcements(samples: &Samples) -> anyhow::Result<Vec<Announcement>> {
+    let of_requests = EventType::ALL.into_iter().map(|event_type| {
+        let name = event_type.as_str();
+        let schema = schema(event_type).with_context(|| format!("failed to derive the schema of {name}"))?;
+        let example = Example::OfRequest(Box::new(samples.example(event_type)?));
+        Ok(Announcement { name, summary: contracts::of(event_type).summary, schema, example })
+    });
+    let of_drift = std::iter::once_with(|| {
+        let name = drift::DETAIL_TYPE;
+        let schema = schema_of_drift().with_context(|| format!("failed to derive the schema of {name}"))?;
+        let example = Example::OfDrift(Box::new(samples.drift()?));
+        Ok(Announcement { name, summary: OF_DRIFT, schema, example })
+    });
+    of_requests.chain(of_drift).collect()
+}
+
 /// Where the schema of a type of event is.
-pub(super) fn schema_path(event_type: EventType) -> String {
-    format!("events/schemas/{}.schema.json", event_type.as_str())
+pub(super) fn schema_path(name: &str) -> String {
+    format!("events/schemas/{name}.schema.json")
 }
 
 /// Where the example of a type of event is.
-pub(super) fn example_path(event_type: EventType) -> String {
-    format!("events/schemas/{}.example.json", event_type.as_str())
+pub(super) fn example_path(name: &str) -> String {
+    format!("events/schemas/{name}.example.json")
 }
 
 /// Schemas and examples of all types of event.
 pub(super) fn files(samples: &Samples) -> anyhow::Result<Vec<GeneratedFile>> {
-    let mut files = Vec::with_capacity(2 * EventType::ALL.len());
-    for event_type in EventType::ALL {
-        let name = event_type.as_str();
-        let schema = schema(event_type).with_context(|| format!("failed to derive the schema of {name}"))?;
-        files.push(GeneratedFile::sorted(schema_path(event_type), schema)?);
-        files.push(GeneratedFile::in_declared_order(example_path(event_type), &samples.example(event_type)?)?);
+    let mut files = Vec::new();
+    for Announcement { name, schema, example, .. } in announcements(samples)? {
+        files.push(GeneratedFile::sorted(schema_path(name), schema)?);
+        files.push(GeneratedFile::in_declared_order(example_path(name), &example)?);
     }
     Ok(files)
 }
 
-/// The JSON Schema of the `detail` of a type of event.
-pub(super) fn schema(event_type: EventType) -> anyhow::Result<Value> {
-    let mut definitions = definitions()?;
-    narrow_metadata(member(&mut definitions, "Metadata")?, event_type)?;
+/// The JSON Schema of the `detail` of what has happened to a request.
+fn schema(event_type: EventType) -> anyhow::Result<Value> {
+    let name = event_type.as_str();
+    let mut definitions = definitions::<Detail>()?;
+    narrow_metadata(member(&mut definitions, "Metadata")?, name, &data_schema(event_type))?;
     narrow_record(member(&mut definitions, "Record")?, event_type)?;
-    let mut schema = in_json_schema(Detail::schema())?;
+    let summary = contracts::of(event_type).summary;
+    detail::<Detail>(
+        name,
+        &format!("{summary} This is `detail` of the event on the bus; `data` is the audit record."),
+        definitions,
+    )
+}
+
+/// The JSON Schema of the `detail` of a drift.
+fn schema_of_drift() -> anyhow::Result<Value> {
+    let name = drift::DETAIL_TYPE;
+    let mut definitions = definitions::<DriftDetail>()?;
+    narrow_metadata(member(&mut definitions, "DriftMetadata")?, name, &drift::data_schema())?;
+    detail::<DriftDetail>(name, &format!("{OF_DRIFT} This is `detail` of the event on the bus."), definitions)
+}
+
+/// The schema of a `detail` that is made of these definitions.
+fn detail<T: ToSchema>(name: &str, description: &str, mut definitions: Map<String, Value>) -> anyhow::Result<Value> {
+    let mut schema = in_json_schema(T::schema())?;
     retain_referenced(&mut definitions, &schema);
     let members = schema.as_object_mut().context("the detail is no object")?;
     members.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
     // `dataschema` names the shape of `data` alone, so this is another name.
-    let id = format!("urn:cgr-request:schema:{}:detail:{DATA_VERSION}", event_type.as_str());
-    members.insert("$id".to_owned(), id.into());
-    members.insert("title".to_owned(), event_type.as_str().into());
-    let summary = contracts::of(event_type).summary;
-    let description = format!("{summary} This is `detail` of the event on the bus; `data` is the audit record.");
+    members.insert("$id".to_owned(), format!("urn:cgr-request:schema:{name}:detail:{DATA_VERSION}").into());
+    members.insert("title".to_owned(), name.into());
     members.insert("description".to_owned(), description.into());
     members.insert("$defs".to_owned(), Value::Object(definitions));
     Ok(schema)
 }
 
 /// Everything that a `detail` is made of, by name.
-fn definitions() -> anyhow::Result<Map<String, Value>> {
+fn definitions<T: ToSchema>() -> anyhow::Result<Map<String, Value>> {
     let mut found = Vec::new();
-    Detail::schemas(&mut found);
+    T::schemas(&mut found);
     found.into_iter().map(|(name, schema)| Ok((name, in_json_schema(schema)?))).collect()
 }
 
@@ -96,11 +164,11 @@ fn translate(schema: &mut Value) {
     }
 }
 
-fn narrow_metadata(metadata: &mut Value, event_type: EventType) -> anyhow::Result<()> {
+fn narrow_metadata(metadata: &mut Value, name: &str, data_schema: &str) -> anyhow::Result<()> {
     let properties = object(member(object(metadata)?, "properties")?)?;
     fix(properties, "source", SOURCE)?;
-    fix(properties, "type", event_type.as_str())?;
-    fix(properties, "dataschema", &data_schema(event_type))
+    fix(properties, "type", name)?;
+    fix(properties, "dataschema", data_schema)
 }
 
 /// Leaves a record the members that this type of event may have, and requires those that it always has.

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use chainguard::{Chainguard, Endpoints};
 use domain::catalog::{CatalogImage, CatalogTier};
 use domain::environment::Environment;
 use domain::event::EventType;
@@ -10,10 +11,11 @@ use domain::journal::{DecisionKind, Record};
 use domain::lifecycle::Voice;
 use domain::person::{Person, Principal};
 use domain::policy::DEFAULT_POLICY;
-use domain::ports::{Commit, Entitlement, PortError};
+use domain::ports::{Commit, Entitlement, PortError, ReadSecret};
 use domain::request::{Channel, Draft, FailureKind, Status};
 use domain::text::{Justification, TeamName};
 use domain::time::Timestamp;
+use fake_chainguard::{FakeChainguard, Options};
 
 use super::*;
 
@@ -23,6 +25,7 @@ struct World {
     requests: Mutex<BTreeMap<RequestId, StoredRequest>>,
     records: Mutex<Vec<Record>>,
     created: Mutex<usize>,
+    now: Mutex<Timestamp>,
 }
 
 impl LoadRequest for World {
@@ -70,7 +73,7 @@ impl ReadEntitlement for World {
 
 impl Clock for World {
     fn now(&self) -> Timestamp {
-        "2026-11-23T08:00:00.000Z".parse().unwrap()
+        *self.now.lock().unwrap()
     }
 }
 
@@ -92,16 +95,22 @@ fn principal(name: &str, group: &str) -> Principal {
 impl World {
     /// With a request for production that is pending, or for development that is approved.
     fn with_request(environment: Environment) -> Self {
+        Self::with_request_for(environment, None)
+    }
+
+    /// The same, for a repository of this name.
+    fn with_request_for(environment: Environment, custom_name: Option<RepositoryName>) -> Self {
         let world = Self {
             policy: Policy::from_yaml(DEFAULT_POLICY).unwrap(),
             requests: Mutex::default(),
             records: Mutex::default(),
             created: Mutex::default(),
+            now: Mutex::new("2026-11-23T08:00:00.000Z".parse().unwrap()),
         };
         let draft = Draft {
             requester: principal("jane", "data-engineering").person,
             image: "python:latest".parse().unwrap(),
-            custom_name: None,
+            custom_name,
             justification: Some(Justification::new("ML pipeline").unwrap()),
             risk_assessment: None,
             team: TeamName::new("data-engineering").unwrap(),
@@ -144,9 +153,22 @@ impl World {
 
     /// Takes the last event of this type to the provisioner.
     async fn deliver(&self, event_type: EventType) {
+        self.deliver_where(self, event_type).await.unwrap();
+    }
+
+    /// The same where Chainguard is somebody else.
+    async fn deliver_where<G>(&self, chainguard: &G, event_type: EventType) -> Result<(), Error>
+    where
+        G: CreateRepository + FindRepository + ReadEntitlement + Sync,
+    {
         let last = |record: &&Record| record.event_type == event_type;
         let record = self.records.lock().unwrap().iter().rev().find(last).unwrap().clone();
-        provision(self, self, self, self, &self.policy, Detail::announcing(record)).await.unwrap();
+        provision(self, chainguard, self, self, &self.policy, Detail::announcing(record)).await
+    }
+
+    fn let_the_lease_lapse(&self) {
+        let mut now = self.now.lock().unwrap();
+        *now = now.plus(LEASE);
     }
 
     /// The request's status and how many repositories were made.
@@ -191,4 +213,107 @@ async fn what_was_approved_by_breaking_the_glass_is_provisioned_once() {
     world.deliver(EventType::Approved).await;
     world.deliver(EventType::Approved).await;
     assert_eq!(world.outcome(), (Status::Provisioned, 1));
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Secrets Manager when it has trouble: it refuses, or it does not even answer. Chainguard is not called without a token,
+/// so that nothing here needs a network.
+enum NoSecrets {
+    Refused,
+    Pending,
+}
+
+impl ReadSecret for NoSecrets {
+    async fn read_secret(&self, _: &str) -> Result<String, PortError> {
+        match self {
+            Self::Refused => Err(PortError { operation: "read a secret", retryable: true, source: "throttled".into() }),
+            Self::Pending => std::future::pending().await,
+        }
+    }
+}
+
+/// The real client, which never gets as far as Chainguard.
+fn client(secrets: NoSecrets) -> Chainguard<NoSecrets> {
+    let address = || "http://127.0.0.1:9".parse().unwrap();
+    let endpoints = Endpoints { api: address(), issuer: address(), catalog: None };
+    let http = lambda::http_client::build(SECOND).unwrap();
+    Chainguard::new(http, endpoints, "acme".parse().unwrap(), secrets, "secret".to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_not_failed_because_its_invocation_ends() {
+    // What is left of the invocation, and when it is given up: in time for the commit, and before a pause that does not
+    // end in time.
+    for (secrets, seconds_left, given_up_after) in
+        [(NoSecrets::Pending, 60, 48), (NoSecrets::Refused, 19, 3), (NoSecrets::Pending, 20, 8)]
+    {
+        let world = World::with_request(Environment::Dev);
+        let start = Instant::now();
+        let chainguard = client(secrets);
+        let invocation = Box::pin(world.deliver_where(&chainguard, EventType::Approved));
+        let error = deadline::within(start + seconds_left * SECOND, invocation).await.unwrap_err();
+        assert!(error.is::<OutOfTime>(), "{error}");
+        assert_eq!(start.elapsed(), given_up_after * SECOND, "{seconds_left}");
+        assert_eq!(world.outcome(), (Status::Provisioning, 0));
+        // Whoever comes while the lease holds lets it be, and whoever comes later takes it up.
+        world.deliver(EventType::Approved).await;
+        assert_eq!(world.outcome(), (Status::Provisioning, 0));
+        world.let_the_lease_lapse();
+        world.deliver(EventType::Approved).await;
+        assert_eq!(world.outcome(), (Status::Provisioned, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_not_taken_up_without_time_for_chainguard() {
+    let world = World::with_request(Environment::Dev);
+    let end = Instant::now() + FOR_THE_COMMIT + WORTH_A_TRY;
+    let error = deadline::within(end, world.deliver_where(&world, EventType::Approved)).await.unwrap_err();
+    assert!(error.is::<OutOfTime>(), "{error}");
+    assert_eq!(world.outcome(), (Status::Approved, 0));
+    deadline::within(end + SECOND, world.deliver(EventType::Approved)).await;
+    assert_eq!(world.outcome(), (Status::Provisioned, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_fails_when_chainguard_was_asked_often_enough_and_time_is_left() {
+    let world = World::with_request(Environment::Dev);
+    let start = Instant::now();
+    let chainguard = client(NoSecrets::Refused);
+    let invocation = Box::pin(world.deliver_where(&chainguard, EventType::Approved));
+    deadline::within(start + 60 * SECOND, invocation).await.unwrap();
+    assert_eq!((start.elapsed(), world.outcome()), (7 * SECOND, (Status::Failed, 0)));
+}
+
+/// Secrets Manager with another issuer's token.
+struct Upstream;
+
+impl ReadSecret for Upstream {
+    async fn read_secret(&self, _: &str) -> Result<String, PortError> {
+        Ok(r#"{"kind":"exchange","identity":"anybody","token":"upstream"}"#.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn adding_an_image_takes_at_most_four_calls_and_one_once_the_client_knows_its_way() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let fake = FakeChainguard::new(Options::default());
+    let served = fake.clone();
+    tokio::spawn(async move { served.serve(listener, std::future::pending()).await });
+    let endpoints = Endpoints { api: address.parse().unwrap(), issuer: address.parse().unwrap(), catalog: None };
+    let http = lambda::http_client::build(5 * SECOND).unwrap();
+    let chainguard = Chainguard::new(http, endpoints, "acme".parse().unwrap(), Upstream, "secret".to_owned());
+    let mut calls_before = 0;
+    for (name, most) in [("first", 4), ("second", 1)] {
+        let world = World::with_request_for(Environment::Dev, Some(name.parse().unwrap()));
+        world.deliver_where(&chainguard, EventType::Approved).await.unwrap();
+        assert_eq!(world.outcome().0, Status::Provisioned, "{name}");
+        let counted = chainguard.statistics();
+        assert_eq!((counted.retries, counted.exchanges), (0, 1));
+        assert!(counted.calls - calls_before <= most, "{name}: {:#?}", fake.calls());
+        calls_before = counted.calls;
+    }
+    assert_eq!(u64::try_from(fake.calls().len()).unwrap(), calls_before);
 }

@@ -21,6 +21,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET /approval/{id}", "approval"),
     ("HEAD /approval/{id}", "approval"),
     ("POST /approval/{id}", "approval"),
+    ("POST /chainguard/events", "chainguard-events"),
 ];
 
 /// Routes that anybody may call, and why.
@@ -29,10 +30,14 @@ const OPEN: &[(&str, &str)] = &[
     ("GET /approval/{id}", SIGNED),
     ("HEAD /approval/{id}", SIGNED),
     ("POST /approval/{id}", SIGNED),
+    ("POST /chainguard/events", BY_CHAINGUARD),
 ];
 
 const SIGNED: &str =
     "who follows a link has no token; the function verifies the link's signature, and shows nothing without";
+
+const BY_CHAINGUARD: &str =
+    "Chainguard's token is of its own issuer and good for one body; the function verifies both, and does nothing without";
 
 /// What the access log says of a call. All of it comes from API Gateway and none of it from the caller: the query of a
 /// signed link, which is as good as a password, is in no log.

@@ -5,12 +5,16 @@ use crate::deployed::{deployed, nothing_wrong, references};
 /// Outputs and the resource that each is about.
 const OUTPUTS: &[(&str, &str)] = &[
     ("ApiUrl", "Api"),
+    ("ChainguardEventsUrl", "Api"),
     ("EventBusName", "EventBus"),
     ("EventBusArn", "EventBus"),
     ("RequestsTableName", "RequestsTable"),
     ("JournalTableName", "JournalTable"),
     ("ArchiveBucketName", "ArchiveBucket"),
     ("ChainguardSecretArn", "ChainguardSecret"),
+    ("ProvisionerRoleArn", "ProvisionerRole"),
+    ("StewardRoleArn", "StewardRole"),
+    ("ChainguardEventsRoleArn", "ChainguardEventsRole"),
     ("NotificationSecretArn", "NotificationSecret"),
     ("LinkKeysArn", "LinkKeys"),
     ("AlarmTopicArn", "AlarmTopic"),

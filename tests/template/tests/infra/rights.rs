@@ -19,6 +19,14 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[(
     "which identity is verified, the sender's address or its domain, is not known here; the condition pins the sender",
 )];
 
+/// Has AWS vouch for the function to somebody else.
+const VOUCH: &str = "sts:getwebidentitytoken";
+
+/// Actions that know no resources, and why a function may have them. What they may do is said by conditions alone, and a
+/// test of their own says by which.
+const WITHOUT_RESOURCES: &[(&str, &str)] =
+    &[(VOUCH, "the caller itself is vouched for; the conditions pin to whom and for how long")];
+
 /// Types that give rights besides the functions' roles.
 const OTHER_GRANTS: &[&str] = &[
     "AWS::IAM::Group",
@@ -195,13 +203,15 @@ fn every_statement_says_what_may_be_done_to_what() {
         if action.contains(['*', '?']) || !action.contains(':') {
             problems.push(format!("{function} may {action}: name the actions that its code calls"));
         }
-        if ELSEWHERE.iter().any(|(who, what, _)| *who == function && *what == resource) {
+        let is_elsewhere = ELSEWHERE.iter().any(|(who, what, _)| *who == function && *what == resource);
+        let has_no_resource = resource == "*" && WITHOUT_RESOURCES.iter().any(|(what, _)| *what == action);
+        if is_elsewhere || has_no_resource {
             continue;
         }
         let what = mentioned(&resource).first().map(|id| &deployed.raw["Resources"][id]);
         let Some(what) = what.filter(|what| !what.is_null() && resource.starts_with("${")) else {
             problems.push(format!(
-                "{function} has {action} on {resource}: name a resource of this template, or list it in ELSEWHERE with its reason"
+                "{function} has {action} on {resource}: name a resource of this template, or list it in ELSEWHERE or WITHOUT_RESOURCES with its reason"
             ));
             continue;
         };
@@ -212,6 +222,24 @@ fn every_statement_says_what_may_be_done_to_what() {
         }
     }
     nothing_wrong(&problems);
+}
+
+#[test]
+fn aws_vouches_for_a_function_to_chainguards_issuer_alone_and_for_five_minutes() {
+    let deployed = deployed();
+    let rights: Vec<_> = grants(&deployed).into_iter().filter(|right| right.action == VOUCH).collect();
+    let who = |rights: &[Grant]| rights.iter().map(|right| right.function.clone()).collect::<BTreeSet<String>>();
+    let sign_in = rights_on(&deployed, "ChainguardSecret");
+    assert_eq!(who(&rights), who(&sign_in), "who signs in to Chainguard, and nobody else, needs {VOUCH}");
+    for Grant { function, condition, .. } in &rights {
+        let expected = serde_json::json!({
+            "ForAllValues:StringEquals": {"sts:IdentityTokenAudience": [{"Ref": "ChainguardIssuerUrl"}]},
+            // `ForAllValues` holds of no values at all, too.
+            "Null": {"sts:IdentityTokenAudience": "false"},
+            "NumericLessThanEquals": {"sts:DurationSeconds": "300"},
+        });
+        assert_eq!(*condition, expected, "{function}");
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 use std::collections::BTreeSet;
 
+use domain::drift;
+use domain::event::EventType;
+
 use super::*;
 use crate::generate::files::GeneratedFile;
 use crate::generate::schemas;
@@ -19,7 +22,8 @@ fn every_type_of_event_is_a_message_of_the_one_channel() {
     assert_eq!(channels.keys().collect::<Vec<_>>(), [SOURCE]);
     for messages in [&channels[SOURCE]["messages"], &document["components"]["messages"]] {
         let names: BTreeSet<&str> = messages.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(names, EventType::ALL.iter().map(|event_type| event_type.as_str()).collect());
+        let types = EventType::ALL.iter().map(|event_type| event_type.as_str());
+        assert_eq!(names, types.chain([drift::DETAIL_TYPE]).collect());
     }
 }
 

@@ -66,7 +66,7 @@ fn it_has_the_routes_of_the_template() {
             Some(format!("{method} {path}"))
         })
         .collect();
-    assert_eq!(routes.len(), 14);
+    assert_eq!(routes.len(), 15);
     assert_eq!(operations(&document()).into_keys().collect::<BTreeSet<_>>(), routes);
 }
 
@@ -130,11 +130,14 @@ fn every_answer_but_success_is_a_problem_except_to_browsers() {
 #[test]
 fn every_operation_needs_a_token_but_the_description_itself_and_signed_links() {
     let document = document();
-    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    for scheme in ["bearer", "chainguard"] {
+        assert_eq!(document["components"]["securitySchemes"][scheme]["scheme"], "bearer");
+    }
     for (name, operation) in operations(&document) {
         let needs_token = name != "GET /openapi.json" && !is_for_browsers(operation);
         assert_eq!(operation["responses"].get("401").is_some(), needs_token, "{name}");
-        let security = if needs_token { serde_json::json!([{ "bearer": [] }]) } else { serde_json::json!([]) };
+        let scheme = if operation["tags"] == serde_json::json!(["chainguard"]) { "chainguard" } else { "bearer" };
+        let security = if needs_token { serde_json::json!([{ scheme: [] }]) } else { serde_json::json!([]) };
         assert_eq!(operation["security"], security, "{name}");
     }
 }

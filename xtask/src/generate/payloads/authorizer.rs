@@ -15,8 +15,7 @@ const NO_SIGNATURE: &[u8; 64] = b"this is a sample that nobody has signed and th
 pub(super) fn token() -> String {
     let jane = jane();
     let groups: Value = jane.groups.iter().map(String::as_str).collect();
-    let header = json!({ "alg": "ES256", "kid": "sample", "typ": "JWT" });
-    let claims = json!({
+    unsigned(&json!({
         "iss": "https://login.acme.example/",
         "aud": "cgr-request",
         "sub": jane.person.subject,
@@ -25,11 +24,16 @@ pub(super) fn token() -> String {
         // The first hour of 2020.
         "iat": 1_577_836_800,
         "exp": 1_577_840_400,
-    });
+    }))
+}
+
+/// A token with these claims that nobody has signed.
+pub(super) fn unsigned(claims: &Value) -> String {
+    let header = json!({ "alg": "ES256", "kid": "sample", "typ": "JWT" });
     let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     // Canonical, so that the text does not depend on what serde_json was compiled with.
     let json = |value: &Value| part(domain::journal::canonical_json(value).as_bytes());
-    format!("{}.{}.{}", json(&header), json(&claims), part(NO_SIGNATURE))
+    format!("{}.{}.{}", json(&header), json(claims), part(NO_SIGNATURE))
 }
 
 /// A call with this bearer token.

@@ -77,9 +77,13 @@ impl<'a> Call<'a> {
 
     /// With this JSON body.
     pub(super) fn with_body(self, body: &impl Serialize) -> anyhow::Result<Self> {
-        let body = serde_json::to_string(body).context("failed to write a body")?;
+        Ok(self.with_json(serde_json::to_string(body).context("failed to write a body")?))
+    }
+
+    /// With this text, which is JSON, to the byte.
+    pub(super) fn with_json(self, text: String) -> Self {
         let call = self.with_header("content-type", "application/json".to_owned());
-        Ok(Self { body: Some(Body::Text(body)), ..call })
+        Self { body: Some(Body::Text(text)), ..call }
     }
 
     /// With this form. API Gateway hands on everything that is neither text nor JSON, XML or JavaScript as base64.

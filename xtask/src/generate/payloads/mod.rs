@@ -1,6 +1,7 @@
 //! `events/*.json`: what the functions are invoked with, for `sam local invoke --event`.
 
 mod authorizer;
+mod chainguard;
 mod http;
 mod queue;
 mod stream;
@@ -10,7 +11,7 @@ use domain::api::DecisionRequest;
 use domain::envelope::Detail;
 use domain::event::EventType;
 use domain::link::KeyRing;
-use serde_json::Value;
+use serde_json::{Value, json};
 use steward::Task;
 use url::form_urlencoded;
 
@@ -41,6 +42,8 @@ pub(super) fn files(samples: &Samples) -> anyhow::Result<Vec<GeneratedFile>> {
     payloads.extend(of_notifier(samples)?);
     payloads.extend(of_auditor(samples)?);
     payloads.extend(of_steward()?);
+    payloads.extend(of_chainguard_events(samples)?);
+    payloads.extend(of_rotator());
     payloads.into_iter().map(|(name, payload)| GeneratedFile::sorted(format!("events/{name}.json"), payload)).collect()
 }
 
@@ -202,6 +205,28 @@ fn of_steward() -> anyhow::Result<Vec<Payload>> {
         ("steward-sweep".to_owned(), serde_json::to_value(Task::Sweep)?),
         ("steward-refresh-catalog".to_owned(), serde_json::to_value(Task::RefreshCatalog)?),
     ])
+}
+
+fn of_chainguard_events(samples: &Samples) -> anyhow::Result<Vec<Payload>> {
+    let drift = samples.drift()?;
+    Ok(vec![
+        ("chainguard-events-tag-created".to_owned(), chainguard::tag_created(&drift)?),
+        ("chainguard-events-repository-deleted".to_owned(), chainguard::repository_deleted(&drift)?),
+    ])
+}
+
+/// A rotation's steps, as Secrets Manager asks for them.
+fn of_rotator() -> Vec<Payload> {
+    let steps = [("create", "createSecret"), ("set", "setSecret"), ("test", "testSecret"), ("finish", "finishSecret")];
+    let payload = |(name, step)| {
+        let request = json!({
+            "Step": step,
+            "SecretId": format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:LinkKeys-sample"),
+            "ClientRequestToken": "0c7c7b1b-2a11-4c59-9d5f-5a0b7a526f0e",
+        });
+        (format!("rotator-{name}"), request)
+    };
+    steps.map(payload).into()
 }
 
 #[cfg(test)]

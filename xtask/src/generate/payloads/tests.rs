@@ -40,7 +40,7 @@ fn reads<F: Function>(text: &str) -> Result<(), serde_json::Error> {
 
 type Reads = fn(&str) -> Result<(), serde_json::Error>;
 
-const FUNCTIONS: [(&str, Reads); 9] = [
+const FUNCTIONS: [(&str, Reads); 11] = [
     (::authorizer::Authorizer::NAME, reads::<::authorizer::Authorizer>),
     (intake::Intake::NAME, reads::<intake::Intake>),
     (query::Query::NAME, reads::<query::Query>),
@@ -50,16 +50,18 @@ const FUNCTIONS: [(&str, Reads); 9] = [
     (notifier::Notifier::NAME, reads::<notifier::Notifier>),
     (auditor::Auditor::NAME, reads::<auditor::Auditor>),
     (steward::Steward::NAME, reads::<steward::Steward>),
+    (chainguard_events::ChainguardEvents::NAME, reads::<chainguard_events::ChainguardEvents>),
+    (rotator::Rotator::NAME, reads::<rotator::Rotator>),
 ];
 
 #[test]
 fn every_function_reads_its_payloads_and_has_one() {
     let mut count = BTreeMap::new();
     for (name, text) in payloads() {
-        let function = name.split('-').next().unwrap();
-        let (_, reads) = FUNCTIONS.iter().find(|(known, _)| *known == function).unwrap();
+        let is_of = |function: &str| name.strip_prefix(function).is_some_and(|rest| rest.starts_with('-'));
+        let (function, reads) = FUNCTIONS.iter().find(|(known, _)| is_of(known)).unwrap();
         reads(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        *count.entry(function.to_owned()).or_insert(0) += 1;
+        *count.entry((*function).to_owned()).or_insert(0) += 1;
     }
     assert!(FUNCTIONS.iter().all(|(name, _)| count.contains_key(*name)), "{count:?}");
 }
@@ -275,6 +277,23 @@ fn the_sample_token_has_expired_and_nobody_has_signed_it() {
 
     let without: Value = self::payload("authorizer-no-token");
     assert!(without["headers"].get("authorization").is_none());
+}
+
+#[test]
+fn what_chainguard_delivers_has_its_bodys_digest_in_a_token_that_nobody_has_signed() {
+    for name in ["chainguard-events-tag-created", "chainguard-events-repository-deleted"] {
+        let payload: Value = payload(name);
+        let header = |name: &str| payload["headers"][name].as_str().unwrap();
+        let token = header("authorization").strip_prefix("Bearer ").unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        let body = payload["body"].as_str().unwrap();
+        assert_eq!(claims["webhook"]["digest"], format!("sha256:{}", domain::journal::Digest::of(body.as_bytes())));
+        assert_eq!((header("ce-specversion"), payload["isBase64Encoded"].as_bool()), ("1.0", Some(false)));
+        let inner: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(inner["body"]["id"], header("ce-subject"));
+        assert_eq!(claims["sub"], format!("webhook:{}", header("ce-subject").split('/').next().unwrap()));
+    }
 }
 
 #[test]

@@ -16,6 +16,13 @@ fn example(event_type: EventType) -> Value {
     serde_json::to_value(samples().example(event_type).unwrap()).unwrap()
 }
 
+/// The schema of a drift.
+fn validator_of_drift() -> Validator {
+    let schema = schema_of_drift().unwrap();
+    jsonschema::draft202012::meta::validate(&schema).unwrap();
+    jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap()
+}
+
 /// Every event of every story.
 fn events() -> Vec<(EventType, Value)> {
     let samples = samples();
@@ -37,10 +44,43 @@ fn every_event_of_every_story_fits_its_schema_and_no_other() {
 #[test]
 fn examples_as_written_are_read_back_as_events() {
     for file in files(&samples()).unwrap() {
-        if file.path.ends_with(".example.json") {
+        if file.path == example_path(drift::DETAIL_TYPE) {
+            assert_eq!(serde_json::from_str::<DriftDetail>(&file.text).unwrap(), samples().drift().unwrap());
+        } else if file.path.ends_with(".example.json") {
             let event: Detail = serde_json::from_str(&file.text).unwrap();
             assert_eq!(event.data.hash, event.data.expected_hash(), "{}", file.path);
-            assert_eq!(file.path, example_path(event.metadata.event_type));
+            assert_eq!(file.path, example_path(event.metadata.event_type.as_str()));
+        }
+    }
+}
+
+#[test]
+fn a_drift_fits_its_schema_and_nothing_else_does() {
+    type Change = fn(&mut Value);
+    let drift = serde_json::to_value(samples().drift().unwrap()).unwrap();
+    let validator = validator_of_drift();
+    assert!(validator.is_valid(&drift));
+    assert!(events().iter().all(|(_, event)| !validator.is_valid(event)));
+    let kept: [Change; 3] = [
+        |drift| drop(drift["data"].as_object_mut().unwrap().remove("requestId")),
+        |drift| drop(drift["data"].as_object_mut().unwrap().remove("repository")),
+        |drift| drift["data"]["kind"] = json!("created"),
+    ];
+    let broken: [Change; 8] = [
+        |drift| drop(drift["data"].as_object_mut().unwrap().remove("repositoryId")),
+        |drift| drop(drift["data"].as_object_mut().unwrap().remove("observedAt")),
+        |drift| drop(drift["data"].as_object_mut().unwrap().remove("chainguardEventId")),
+        |drift| drift["data"]["kind"] = json!("moved"),
+        |drift| drift["data"]["unknown"] = json!(1),
+        |drift| drift["data"]["requestId"] = json!(null),
+        |drift| drift["metadata"]["type"] = json!("image.request.available"),
+        |drift| drift["metadata"]["source"] = json!("chainguard"),
+    ];
+    for (changes, is_valid) in [(&kept[..], true), (&broken[..], false)] {
+        for (index, change) in changes.iter().enumerate() {
+            let mut changed = drift.clone();
+            change(&mut changed);
+            assert_eq!(validator.is_valid(&changed), is_valid, "{index} {changed}");
         }
     }
 }
@@ -163,14 +203,13 @@ fn members_of_other_types_of_event_do_not_fit() {
 
 #[test]
 fn a_schema_stands_alone() {
-    for event_type in EventType::ALL {
-        let schema = schema(event_type).unwrap();
+    for Announcement { name, schema, .. } in announcements(&samples()).unwrap() {
         let definitions = schema["$defs"].as_object().unwrap();
         let reached = references(&schema);
-        for name in &reached {
-            assert!(definitions.contains_key(name), "{} {name}", event_type.as_str());
+        for reference in &reached {
+            assert!(definitions.contains_key(reference), "{name} {reference}");
         }
-        assert!(definitions.keys().all(|name| reached.contains(name)), "{}", event_type.as_str());
+        assert!(definitions.keys().all(|definition| reached.contains(definition)), "{name}");
         let text = schema.to_string();
         assert_eq!(text.matches("\"$ref\"").count(), reached.len());
         assert!(!text.contains("components/schemas") && !text.contains("int64") && !text.contains("\"null\""));

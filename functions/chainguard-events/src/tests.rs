@@ -1,0 +1,7 @@
+//! The function as a whole, with the outside in memory.
+
+mod deliveries;
+mod drift;
+mod faults;
+mod forgeries;
+mod world;
