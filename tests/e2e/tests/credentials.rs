@@ -1,6 +1,7 @@
 //! The ways to sign in to Chainguard, as an operator changes between them: by what is in the secret's file.
 
 #![recursion_limit = "256"]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in a test, whatever is unexpected ends it")]
 
 use std::path::Path;
 use std::time::Duration;

@@ -36,7 +36,6 @@ const OTHER_GRANTS: &[&str] = &[
     "AWS::IAM::RolePolicy",
     "AWS::IAM::User",
     "AWS::IAM::UserPolicy",
-    "AWS::Lambda::Permission",
     "AWS::SecretsManager::ResourcePolicy",
     "AWS::Serverless::Connector",
 ];
@@ -46,6 +45,9 @@ const JOURNAL_ACTIONS: &[&str] = &["dynamodb:getitem", "dynamodb:putitem", "dyna
 /// Reading its stream.
 const STREAM_ACTIONS: &[&str] =
     &["dynamodb:describestream", "dynamodb:getrecords", "dynamodb:getsharditerator", "dynamodb:liststreams"];
+/// What it takes to rotate a secret, besides reading it.
+const ROTATION_ACTIONS: &[&str] =
+    &["secretsmanager:describesecret", "secretsmanager:putsecretvalue", "secretsmanager:updatesecretversionstage"];
 const QUEUE_ACTIONS: &[&str] = &["sqs:deletemessage", "sqs:getqueueattributes", "sqs:receivemessage"];
 
 /// One action that one function may do to one resource.
@@ -229,7 +231,9 @@ fn aws_vouches_for_a_function_to_chainguards_issuer_alone_and_for_five_minutes()
     let deployed = deployed();
     let rights: Vec<_> = grants(&deployed).into_iter().filter(|right| right.action == VOUCH).collect();
     let who = |rights: &[Grant]| rights.iter().map(|right| right.function.clone()).collect::<BTreeSet<String>>();
-    let sign_in = rights_on(&deployed, "ChainguardSecret");
+    // The rotator checks what is stored in the secret, and is no identity of Chainguard's.
+    let sign_in: Vec<_> =
+        rights_on(&deployed, "ChainguardSecret").into_iter().filter(|right| right.function != "rotator").collect();
     assert_eq!(who(&rights), who(&sign_in), "who signs in to Chainguard, and nobody else, needs {VOUCH}");
     for Grant { function, condition, .. } in &rights {
         let expected = serde_json::json!({
@@ -296,7 +300,7 @@ fn nobody_changes_or_deletes_a_journal_record() {
 #[test]
 fn only_those_who_change_a_request_write_to_the_journal() {
     let deployed = deployed();
-    let writers = ["intake", "approval", "provisioner", "steward"];
+    let writers = ["intake", "approval", "provisioner", "steward", "chainguard-events"];
     nothing_wrong(&only(&deployed, "JournalTable", &["dynamodb:putitem"], &writers));
 }
 
@@ -326,6 +330,12 @@ fn requests_are_written_by_those_who_change_them_and_read_without_a_scan() {
             "notifier" => {
                 right.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
                     == serde_json::json!(["NOTIFICATION#*"])
+            }
+            // It changes requests and nothing about them: no name, no key, no count.
+            "chainguard-events" => {
+                right.action == "dynamodb:putitem"
+                    && right.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+                        == serde_json::json!(["REQUEST#*", "DELIVERY#*"])
             }
             _ => false,
         };
@@ -358,7 +368,7 @@ fn an_index_is_read_by_those_who_look_there_and_the_table_by_its_keys_alone() {
 #[test]
 fn the_router_may_publish_and_read_the_stream_and_nothing_else() {
     let deployed = deployed();
-    let mut problems = only(&deployed, "EventBus", &["events:putevents"], &["router", "steward"]);
+    let mut problems = only(&deployed, "EventBus", &["events:putevents"], &["router", "steward", "chainguard-events"]);
     problems.extend(nothing_but(&deployed, "EventBus", &["events:putevents"]));
     for right in grants(&deployed).into_iter().filter(|right| right.function == "router") {
         let action = right.action.as_str();
@@ -382,14 +392,47 @@ fn the_router_may_publish_and_read_the_stream_and_nothing_else() {
 fn a_secret_is_read_by_those_it_is_for() {
     let deployed = deployed();
     let read = ["secretsmanager:getsecretvalue"];
-    let mut problems = only(&deployed, "ChainguardSecret", &read, &["provisioner", "steward"]);
+    let askers = ["chainguard-events", "provisioner", "rotator", "steward"];
+    let mut problems = only(&deployed, "ChainguardSecret", &read, &askers);
     problems.extend(only(&deployed, "NotificationSecret", &read, &["notifier"]));
-    problems.extend(only(&deployed, "LinkKeys", &read, &["approval", "notifier"]));
+    problems.extend(only(&deployed, "LinkKeys", &read, &["approval", "notifier", "rotator"]));
+    for rotated in ["ChainguardSecret", "LinkKeys"] {
+        problems.extend(only(&deployed, rotated, ROTATION_ACTIONS, &["rotator"]));
+    }
     for (secret, _) in deployed.of_type("AWS::SecretsManager::Secret") {
-        problems.extend(nothing_but(&deployed, secret, &read));
+        problems.extend(nothing_but(&deployed, secret, &[&read, ROTATION_ACTIONS].concat()));
         if !["ChainguardSecret", "NotificationSecret", "LinkKeys"].contains(&secret) {
             problems.push(format!("{secret}: say in this test who reads it"));
         }
+    }
+    nothing_wrong(&problems);
+}
+
+#[test]
+fn the_link_keys_are_rotated_every_month_by_the_rotator_which_secrets_manager_alone_invokes() {
+    let deployed = deployed();
+    let mut problems = Vec::new();
+    let schedules: Vec<_> = deployed.of_type("AWS::SecretsManager::RotationSchedule").collect();
+    let [(id, schedule)] = schedules[..] else { panic!("there has to be one rotation, of the link keys") };
+    let properties = &schedule["Properties"];
+    let of_rotator = serde_json::json!({"Fn::GetAtt": ["RotatorFunction", "Arn"]});
+    if properties["SecretId"]["Ref"] != "LinkKeys" || properties["RotationLambdaARN"] != of_rotator {
+        problems.push(format!("{id}: let the rotator rotate LinkKeys"));
+    }
+    if properties["RotationRules"]["AutomaticallyAfterDays"] != 30 || properties["RotateImmediatelyOnUpdate"] != false {
+        problems.push(format!("{id}: rotate every 30 days, and not with every update of the stack"));
+    }
+    let permissions: Vec<_> = deployed.of_type("AWS::Lambda::Permission").collect();
+    let [(permission, resource)] = permissions[..] else { panic!("there has to be one permission, for the rotator") };
+    let expected = serde_json::json!({
+        "FunctionName": of_rotator,
+        "Action": "lambda:InvokeFunction",
+        "Principal": "secretsmanager.amazonaws.com",
+        // A service acts for every account.
+        "SourceAccount": {"Ref": "AWS::AccountId"},
+    });
+    if resource["Properties"] != expected || schedule["DependsOn"] != permission {
+        problems.push(format!("{permission}: let Secrets Manager invoke the rotator for this account, before {id}"));
     }
     nothing_wrong(&problems);
 }
