@@ -76,3 +76,32 @@ impl Function for Rotator {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lambda::function::Invoke as _;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn secrets_that_it_is_not_configured_with_are_never_touched() {
+        let variables = [
+            ("CHAINGUARD_API_URL", "http://127.0.0.1:9"),
+            ("CHAINGUARD_ISSUER_URL", "http://127.0.0.1:9"),
+            ("ORGANIZATION", "acme"),
+            ("METRICS_NAMESPACE", "cgr-request/images"),
+            ("LINK_KEYS_SECRET_ID", "arn:keys"),
+            ("CHAINGUARD_SECRET_ID", "arn:chainguard"),
+        ];
+        let environment = Environment::of(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        // There is no AWS to be asked.
+        let aws = Configuration::with(aws_config::SdkConfig::builder().build(), None);
+        let rotator = Rotator::from_environment(&environment, &aws).unwrap();
+        for id in ["arn:other", "keys", "", "arn:keys-AbCdEf"] {
+            let request = json!({"Step": "createSecret", "SecretId": id, "ClientRequestToken": "v1"});
+            let error = rotator.invoke(request).await.unwrap_err();
+            assert_eq!(error.to_string(), "this function does not rotate that secret", "{id}");
+        }
+    }
+}

@@ -1,10 +1,11 @@
-//! The approval page in a real browser: Chromium, driven through ChromeDriver.
+//! The approval page in a real browser: Chromium, driven through `ChromeDriver`.
 //!
 //! Needs Debian's `chromium` and `chromium-driver`, or their like, and the script of axe-core, whose path is in
 //! `AXE_CORE`; so it is built with the feature `browser` only. `.ci/run` does all that.
 
 #![recursion_limit = "256"]
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::panic,

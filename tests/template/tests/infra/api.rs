@@ -36,7 +36,8 @@ const OPEN: &[(&str, &str)] = &[
 const SIGNED: &str =
     "who follows a link has no token; the function verifies the link's signature, and shows nothing without";
 
-const BY_CHAINGUARD: &str = "Chainguard's token is of its own issuer and good for one body; the function verifies both, and does nothing without";
+const BY_CHAINGUARD: &str =
+    "Chainguard's token is of its own issuer and good for one body; the function verifies both, or does nothing";
 
 /// What the access log says of a call. All of it comes from API Gateway and none of it from the caller: the query of a
 /// signed link, which is as good as a password, is in no log.
