@@ -96,7 +96,8 @@ mod tests {
         ];
         let environment = Environment::of(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
         // There is no AWS to be asked.
-        let aws = Configuration::with(aws_config::SdkConfig::builder().build(), None);
+        let sdk = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
+        let aws = Configuration::with(sdk, None);
         let rotator = Rotator::from_environment(&environment, &aws).unwrap();
         for id in ["arn:other", "keys", "", "arn:keys-AbCdEf"] {
             let request = json!({"Step": "createSecret", "SecretId": id, "ClientRequestToken": "v1"});

@@ -49,7 +49,7 @@ fn structure(html: &str) -> [usize; 3] {
 fn please_decide_as_text() {
     let mail = mail_of(&please_decide(), Reader::Approver);
     assert_eq!(mail.subject, "[cgr-request] python:latest-dev for data-engineering (req-...7c8d9e0f): please decide");
-    expect![[r#"
+    expect![[r"
         jane@acme.example asks for python:latest-dev
 
         It is for data-engineering in production. The policy's rule “default” asks for a manager's approval; one approval is enough.
@@ -79,7 +79,7 @@ fn please_decide_as_text() {
         -- 
         You get this mail because you may decide requests of the team data-engineering.
         req-01936f5e-7a2b-7c3d-8e4f-5a6b7c8d9e0f, event 1
-    "#]].assert_eq(&mail.text);
+    "]].assert_eq(&mail.text);
 }
 
 #[test]

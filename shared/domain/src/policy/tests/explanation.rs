@@ -39,7 +39,7 @@ const PYTHON: (&str, CatalogTier, &str, Environment) =
 #[test]
 fn who_decides_is_named_with_whoever_stands_in() {
     let policy = with_delegations(&[], &[delegation("dana@acme.example", "dmitri@acme.example", -100, 100)]);
-    expect![[r#"
+    expect![[r"
         python:latest-dev for data-engineering in production: manager-approval (policy 1, rule `default`)
         asked for by jane@acme.example
         rules
@@ -65,7 +65,7 @@ fn who_decides_is_named_with_whoever_stands_in() {
           api, link (good for 14d), slack
         may break the glass, with a token
           group incident-commanders
-            whoever's token has the group"#]]
+            whoever's token has the group"]]
     .assert_eq(&explain(&policy, PYTHON, Some("jane@acme.example")).to_string());
 }
 
