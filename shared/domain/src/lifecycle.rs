@@ -420,68 +420,38 @@ fn cancel(request: &Request, by: Principal, channel: Channel) -> Result<EventKin
     if request.submission.requester.subject != by.person.subject {
         return Err(Rejection::NotTheRequester);
     }
-    match request.status() {
-        Status::Pending => Ok(EventKind::Cancelled { by: by.person, channel }),
-        Status::Approved
-        | Status::Provisioning
-        | Status::Provisioned
-        | Status::Available
-        | Status::Rejected
-        | Status::Cancelled
-        | Status::Expired
-        | Status::Failed => Err(decided(request)),
+    if request.status() == Status::Pending {
+        Ok(EventKind::Cancelled { by: by.person, channel })
+    } else {
+        Err(decided(request))
     }
+}
+
+/// What is due only while a request is pending.
+fn is_pending(request: &Request, wanted: &'static str) -> Result<(), Rejection> {
+    if request.status() == Status::Pending { Ok(()) } else { Err(wrong_status(request, wanted)) }
+}
+
+fn is_due(at: Option<Timestamp>, now: Timestamp) -> Result<(), Rejection> {
+    if at.is_some_and(|at| at <= now) { Ok(()) } else { Err(Rejection::NotDue) }
 }
 
 fn remind(request: &Request, now: Timestamp) -> Result<EventKind, Rejection> {
-    match &request.phase {
-        Phase::Pending { reminders_sent, .. } => {
-            let due = request.reminders_at().nth(*reminders_sent);
-            due.filter(|at| *at <= now).map(|_| EventKind::Reminded).ok_or(Rejection::NotDue)
-        }
-        Phase::Approved { .. }
-        | Phase::Provisioning { .. }
-        | Phase::Provisioned { .. }
-        | Phase::Available { .. }
-        | Phase::Rejected { .. }
-        | Phase::Cancelled { .. }
-        | Phase::Expired { .. }
-        | Phase::Failed { .. } => Err(wrong_status(request, "reminded of")),
-    }
+    is_pending(request, "reminded of")?;
+    is_due(request.next_reminder_at(), now)?;
+    Ok(EventKind::Reminded)
 }
 
 fn escalate(request: &Request, now: Timestamp) -> Result<EventKind, Rejection> {
-    match &request.phase {
-        Phase::Pending { escalated, .. } => match request.sla_at() {
-            Some(at) if at <= now && !escalated => Ok(EventKind::Escalated),
-            _ => Err(Rejection::NotDue),
-        },
-        Phase::Approved { .. }
-        | Phase::Provisioning { .. }
-        | Phase::Provisioned { .. }
-        | Phase::Available { .. }
-        | Phase::Rejected { .. }
-        | Phase::Cancelled { .. }
-        | Phase::Expired { .. }
-        | Phase::Failed { .. } => Err(wrong_status(request, "escalated")),
-    }
+    is_pending(request, "escalated")?;
+    is_due(request.sla_at().filter(|_| !request.is_escalated()), now)?;
+    Ok(EventKind::Escalated)
 }
 
 fn expire(request: &Request, now: Timestamp) -> Result<EventKind, Rejection> {
-    match &request.phase {
-        Phase::Pending { .. } => match request.expires_at() {
-            Some(at) if at <= now => Ok(EventKind::Expired),
-            _ => Err(Rejection::NotDue),
-        },
-        Phase::Approved { .. }
-        | Phase::Provisioning { .. }
-        | Phase::Provisioned { .. }
-        | Phase::Available { .. }
-        | Phase::Rejected { .. }
-        | Phase::Cancelled { .. }
-        | Phase::Expired { .. }
-        | Phase::Failed { .. } => Err(wrong_status(request, "expired")),
-    }
+    is_pending(request, "expired")?;
+    is_due(request.expires_at(), now)?;
+    Ok(EventKind::Expired)
 }
 
 fn claim(request: &Request, lease: Lease, now: Timestamp) -> Result<EventKind, Rejection> {
@@ -519,20 +489,11 @@ fn retry(request: &Request, by: Principal, channel: Channel, context: &Context<'
     if !context.policy.is_administrator(&by) {
         return Err(Rejection::NotAnAdministrator);
     }
-    match request.status() {
-        Status::Failed => {
-            is_not_denied(request, context)?;
-            Ok(EventKind::Retried { by: by.person, channel })
-        }
-        Status::Pending
-        | Status::Approved
-        | Status::Provisioning
-        | Status::Provisioned
-        | Status::Available
-        | Status::Rejected
-        | Status::Cancelled
-        | Status::Expired => Err(wrong_status(request, "retried")),
+    if request.status() != Status::Failed {
+        return Err(wrong_status(request, "retried"));
     }
+    is_not_denied(request, context)?;
+    Ok(EventKind::Retried { by: by.person, channel })
 }
 
 /// The deadline command that is due for a pending request, the most final one first; `None` if nothing is.

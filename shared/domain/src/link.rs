@@ -36,7 +36,7 @@ pub struct Link {
     pub expires: Timestamp,
 }
 
-/// The keys that links are signed with. Has no `Debug`.
+/// The keys that links are signed with. Its `Debug` shows nothing of them.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "KeyRingFile")]
 pub struct KeyRing {
@@ -44,10 +44,12 @@ pub struct KeyRing {
     previous: Option<Key>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Key {
     id: String,
     secret: String,
+    /// Keyed with the secret, and nothing said yet.
+    keyed: Hmac<Sha256>,
 }
 
 /// The secret's form: flat, so that Secrets Manager itself can make the first one.
@@ -116,14 +118,15 @@ impl KeyRing {
         if self.previous.as_ref().is_some_and(|previous| previous.id == id) {
             return Err(KeyRingError::KeyId);
         }
-        Self::checked(Key { id, secret }, Some(self.current.clone()))
+        Self::of(Key::new(id, secret)?, Some(self.current.clone()))
     }
 
     /// Whether putting this ring in the place of `before` leaves links good that are signed with the current key of
     /// `before`.
     #[must_use]
     pub fn honours(&self, before: &Self) -> bool {
-        self.current == before.current || self.previous.as_ref() == Some(&before.current)
+        let honoured = |key: &Key| key.id == before.current.id && key.secret == before.current.secret;
+        std::iter::once(&self.current).chain(&self.previous).any(honoured)
     }
 
     /// Path and query of the link.
@@ -148,16 +151,11 @@ impl KeyRing {
         if parsed.link.expires <= now { Err(LinkError::Expired(parsed.link)) } else { Ok(parsed.link) }
     }
 
-    fn checked(current: Key, previous: Option<Key>) -> Result<Self, KeyRingError> {
-        let keys = || std::iter::once(&current).chain(&previous);
-        let same_id = previous.as_ref().is_some_and(|previous| previous.id == current.id);
-        if same_id || keys().any(|key| !is_key_id(&key.id)) {
-            return Err(KeyRingError::KeyId);
+    fn of(current: Key, previous: Option<Key>) -> Result<Self, KeyRingError> {
+        match previous {
+            Some(previous) if previous.id == current.id => Err(KeyRingError::KeyId),
+            previous => Ok(Self { current, previous }),
         }
-        if keys().any(|key| key.secret.len() < MIN_KEY_BYTES) {
-            return Err(KeyRingError::TooShort);
-        }
-        Ok(Self { current, previous })
     }
 }
 
@@ -166,11 +164,11 @@ impl TryFrom<KeyRingFile> for KeyRing {
 
     fn try_from(file: KeyRingFile) -> Result<Self, KeyRingError> {
         let previous = match (file.previous_id, file.previous) {
-            (Some(id), Some(secret)) => Some(Key { id, secret }),
+            (Some(id), Some(secret)) => Some(Key::new(id, secret)?),
             (None, None) => None,
             _ => return Err(KeyRingError::Form),
         };
-        Self::checked(Key { id: file.current_id, secret: file.current }, previous)
+        Self::of(Key::new(file.current_id, file.current)?, previous)
     }
 }
 
@@ -179,10 +177,20 @@ fn is_key_id(id: &str) -> bool {
 }
 
 impl Key {
+    fn new(id: String, secret: String) -> Result<Self, KeyRingError> {
+        if !is_key_id(&id) {
+            return Err(KeyRingError::KeyId);
+        }
+        if secret.len() < MIN_KEY_BYTES {
+            return Err(KeyRingError::TooShort);
+        }
+        // HMAC refuses no key for its length.
+        let keyed = Hmac::new_from_slice(secret.as_bytes()).map_err(|_| KeyRingError::TooShort)?;
+        Ok(Self { id, secret, keyed })
+    }
+
     fn mac(&self, path: &str, unsigned: &str) -> Hmac<Sha256> {
-        // HMAC takes keys of any length, so this cannot fail.
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
+        let mut mac = self.keyed.clone();
         for part in [PURPOSE, path, "?", unsigned] {
             mac.update(part.as_bytes());
         }

@@ -533,6 +533,22 @@ impl Request {
         self.submission.terms.iter().flat_map(|terms| &terms.reminders).map(|after| self.after(*after))
     }
 
+    /// When approvers have to be reminded next; `None` if they need not be, and once it is decided.
+    #[must_use]
+    pub fn next_reminder_at(&self) -> Option<Timestamp> {
+        match &self.phase {
+            Phase::Pending { reminders_sent, .. } => self.reminders_at().nth(*reminders_sent),
+            Phase::Approved { .. }
+            | Phase::Provisioning { .. }
+            | Phase::Provisioned { .. }
+            | Phase::Available { .. }
+            | Phase::Rejected { .. }
+            | Phase::Cancelled { .. }
+            | Phase::Expired { .. }
+            | Phase::Failed { .. } => None,
+        }
+    }
+
     /// When a decision is due; `None` for auto-approve.
     #[must_use]
     pub fn sla_at(&self) -> Option<Timestamp> {
@@ -587,10 +603,9 @@ impl Request {
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         match &self.phase {
-            Phase::Pending { reminders_sent, escalated } => {
-                let reminder = self.reminders_at().nth(*reminders_sent);
+            Phase::Pending { escalated, .. } => {
                 let sla = self.sla_at().filter(|_| !escalated);
-                [reminder, sla, self.expires_at()].into_iter().flatten().min()
+                [self.next_reminder_at(), sla, self.expires_at()].into_iter().flatten().min()
             }
             Phase::Approved { since } => Some(since.plus(REDELIVER_AFTER)),
             Phase::Provisioning { lease } => Some(lease.until),
