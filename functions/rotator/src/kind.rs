@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// The keys of signed links.
-    LinkKeys(KeyRing),
+    LinkKeys(Box<KeyRing>),
     /// A Chainguard credential.
     Credential(CredentialKind),
 }
@@ -53,7 +53,9 @@ impl Kind {
         let shape: Shape = serde_json::from_str(text).map_err(|_| UnknownShape::Neither)?;
         match (shape.kind, shape.current_id) {
             (Some(kind), None) => Ok(Self::Credential(kind)),
-            (None, Some(_)) => KeyRing::from_json(text).map(Self::LinkKeys).map_err(UnknownShape::LinkKeys),
+            (None, Some(_)) => {
+                KeyRing::from_json(text).map(Box::new).map(Self::LinkKeys).map_err(UnknownShape::LinkKeys)
+            }
             (None, None) | (Some(_), Some(_)) => Err(UnknownShape::Neither),
         }
     }
