@@ -28,7 +28,7 @@ struct Arguments {
 pub async fn run() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_new(format!(
-        "{},aws_smithy_runtime=warn,aws_config=warn,hyper=warn,dynoxide=error",
+        "{},aws_smithy_runtime=warn,aws_config=warn,hyper=warn,dynoxide=error,metric=off",
         arguments.log
     ))?;
     tracing_subscriber::fmt()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use domain::capacity::RepositoryLimit;
 use url::Url;
 
 /// Options of the embedded runtime.
@@ -38,6 +39,10 @@ pub struct Options {
     #[arg(long, value_name = "NAME", default_value = "acme")]
     pub organization: String,
 
+    /// How many repositories the organisation may have.
+    #[arg(long, value_name = "COUNT", default_value = "2500")]
+    pub repository_limit: RepositoryLimit,
+
     /// How often a schedule runs: on one machine nobody wants to wait for the minutes that the template says.
     #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = humantime::parse_duration)]
     pub schedules_every: Duration,
@@ -66,6 +71,7 @@ impl Default for Options {
             policy: None,
             catalog: None,
             organization: "acme".to_owned(),
+            repository_limit: RepositoryLimit::USUAL,
             schedules_every: Duration::from_millis(200),
             secrets_kept_for: Duration::from_mins(1),
             deliveries: 1,

@@ -346,6 +346,7 @@ impl Chainguard {
         let mut fake_options = fake_chainguard::Options {
             organization_name: options.organization.clone(),
             aws: Some(stand_in::role()),
+            entitlement: stand_in::entitlement(),
             ..Default::default()
         };
         let credential = stand_in::credential(&fake_options.organization_id);
@@ -407,6 +408,7 @@ fn parameters(options: &Options) -> BTreeMap<String, String> {
     let mut parameters = BTreeMap::from([
         ("Environment", "dev".to_owned()),
         ("Organization", options.organization.clone()),
+        ("RepositoryLimit", options.repository_limit.to_string()),
         ("TrustedIssuers", json!([{"issuer": issuer, "audience": AUDIENCE}]).to_string()),
         ("PublicUrl", Addresses::PUBLIC.to_owned()),
         ("MailFrom", "cgr-request@acme.example".to_owned()),

@@ -1,7 +1,7 @@
 //! What the stand-in for Chainguard knows about this program: the role that it runs as, and who that role is there.
 
 use aws_credential_types::Credentials;
-use fake_chainguard::{AwsRole, Identity, Trust};
+use fake_chainguard::{AwsRole, Entitlement, Identity, Tier, Trust};
 use serde_json::json;
 
 /// The one key of this program's role. It opens nothing.
@@ -28,6 +28,11 @@ pub(crate) fn role() -> AwsRole {
         secret_access_key: KEY.to_owned(),
         session_token: None,
     }
+}
+
+/// What the stand-in's organisation has bought: most of the catalog, so that a refusal can be met too.
+pub(crate) fn entitlement() -> Entitlement {
+    Entitlement::Catalog { tiers: vec![Tier::Application, Tier::Base, Tier::Fips, Tier::Devtools] }
 }
 
 /// Its credentials.

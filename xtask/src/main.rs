@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "people run it in a terminal and read what it says")]
 
 mod bench;
+mod chainguard;
 mod generate;
 mod policy;
 
@@ -31,6 +32,9 @@ enum Task {
     /// Looks at a policy file: is it good, and what does it make of a request
     #[command(subcommand)]
     Policy(policy::Task),
+    /// Asks Chainguard about a token, and subscribes to the organisation's events
+    #[command(subcommand)]
+    Chainguard(chainguard::Task),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -39,5 +43,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Generate { check: true } => generate::check(),
         Task::Bench(options) => bench::run(&options),
         Task::Policy(task) => policy::run(&task),
+        Task::Chainguard(task) => chainguard::run(&task),
     }
 }

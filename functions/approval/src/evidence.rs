@@ -5,7 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::catalog::{Catalog, CatalogImage, CatalogTier, REPOSITORY_LIMIT};
+use domain::capacity::RepositoryLimit;
+use domain::catalog::{Catalog, CatalogImage, CatalogTier};
 use domain::image::RepositoryName;
 use domain::listing::{ListFilter, Page, PageSize};
 use domain::ports::{ListRequests, LoadCatalog};
@@ -84,9 +85,9 @@ pub(crate) struct OrganizationEvidence {
     /// Whether it has a repository of the name that is asked for.
     pub(crate) has_repository: bool,
     /// How many repositories it has.
-    pub(crate) repositories: usize,
+    pub(crate) repositories: u64,
     /// How many it may have.
-    pub(crate) limit: usize,
+    pub(crate) limit: u64,
 }
 
 /// Requests for the same image.
@@ -145,21 +146,24 @@ async fn in_time<T>(reading: impl Future<Output = Option<T>>) -> Option<T> {
 
 impl Evidence {
     /// What catalog and requests say about a submission.
-    pub(crate) fn new(submission: &Submission, catalog: Option<&Catalog>, requests: Option<&Page>) -> Self {
+    pub(crate) fn new(
+        submission: &Submission,
+        catalog: Option<&Catalog>,
+        limit: RepositoryLimit,
+        requests: Option<&Page>,
+    ) -> Self {
         let fetched_at = catalog.map(|catalog| catalog.fetched_at);
         Self {
             image: catalog.zip(fetched_at).map(|(catalog, fetched_at)| ImageEvidence {
                 fetched_at,
                 listed: catalog.find(&submission.image.name).map(|image| Listed::new(image, submission, catalog)),
             }),
-            organization: catalog.and_then(|catalog| Some((catalog, catalog.repositories_at?))).map(
-                |(catalog, fetched_at)| OrganizationEvidence {
-                    fetched_at,
-                    has_repository: catalog.organization_has(submission.repository_name()),
-                    repositories: catalog.repository_count(),
-                    limit: REPOSITORY_LIMIT,
-                },
-            ),
+            organization: catalog.and_then(Catalog::repositories).map(|repositories| OrganizationEvidence {
+                fetched_at: repositories.listed_at,
+                has_repository: repositories.contains(submission.repository_name()),
+                repositories: repositories.total,
+                limit: limit.get(),
+            }),
             requests: requests.map(|page| RequestEvidence::new(submission, page)),
         }
     }

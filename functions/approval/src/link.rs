@@ -40,6 +40,23 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// Seconds after which somebody may try again when something behind us does not answer.
 const RETRY_AFTER_SECONDS: &str = "5";
 
+/// What a link carries behind its path, for the API's description: [`links::verify`] is what reads it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes and is never made")]
+struct Parameters {
+    /// For whom the link is.
+    approver: String,
+    /// What was asked when the link was made.
+    digest: String,
+    /// Until when it can be used, in seconds since 1970.
+    expires: i64,
+    /// Which key it is signed with.
+    key: String,
+    /// HMAC-SHA256 over path and the other parameters.
+    signature: String,
+}
+
 /// What links are read and followed with.
 #[derive(Debug)]
 pub struct Ports<'a, S, K, C> {
@@ -88,14 +105,7 @@ where
     path = "/approval/{id}",
     tag = "links",
     operation_id = "showApproval",
-    params(
-        ("id" = String, Path, description = "The request's id."),
-        ("approver" = String, Query, description = "For whom the link is."),
-        ("digest" = String, Query, description = "What was asked when the link was made."),
-        ("expires" = i64, Query, description = "Until when it can be used, in seconds since 1970."),
-        ("key" = String, Query, description = "Which key it is signed with."),
-        ("signature" = String, Query, description = "HMAC-SHA256 over path and the other parameters."),
-    ),
+    params(("id" = String, Path, description = "The request's id."), Parameters),
     responses(
         (status = 200, description = "How the request stands, and what its approver can do.", body = String, content_type = "text/html"),
         (status = 403, description = "The link is not valid, or its approver may not decide.", body = String, content_type = "text/html"),
@@ -147,14 +157,7 @@ where
     path = "/approval/{id}",
     tag = "links",
     operation_id = "decideApproval",
-    params(
-        ("id" = String, Path, description = "The request's id."),
-        ("approver" = String, Query, description = "For whom the link is."),
-        ("digest" = String, Query, description = "What was asked when the link was made."),
-        ("expires" = i64, Query, description = "Until when it can be used, in seconds since 1970."),
-        ("key" = String, Query, description = "Which key it is signed with."),
-        ("signature" = String, Query, description = "HMAC-SHA256 over path and the other parameters."),
-    ),
+    params(("id" = String, Path, description = "The request's id."), Parameters),
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`decision`, `approve` or `reject`, and `comment`, which a rejection needs."),
     responses(
         (status = 303, description = "Decided. `Location` is the page that says so."),
@@ -211,7 +214,8 @@ where
             CommitError::VersionConflict
             | CommitError::NameTaken { .. }
             | CommitError::KeyUsed { .. }
-            | CommitError::QuotaExceeded,
+            | CommitError::QuotaExceeded
+            | CommitError::PlaceTaken,
         )) => notice(&Notice::conflict(call.instance())),
         Err(ExecuteError::Port(error)) => {
             log(&error);
@@ -316,7 +320,8 @@ where
         Situation::Withheld(Reason::Own) => return notice(&Notice::own_request()),
         Situation::Withheld(Reason::NotTheirs) => return notice(&Notice::not_an_approver(&link.approver)),
     };
-    let evidence = Evidence::new(&request.submission, catalog.as_deref(), requests.as_ref());
+    let evidence =
+        Evidence::new(&request.submission, catalog.as_deref(), ports.settings.repository_limit, requests.as_ref());
     let material = Material { request: &request, link, evidence: Some(&evidence), settings: ports.settings, now };
     let status = match (&draft, &stage) {
         (None, _) => 200,

@@ -89,8 +89,8 @@ pub(crate) fn counted(count: usize, thing: &str) -> String {
     format!("{} {thing}{plural}", grouped(count))
 }
 
-/// With a comma between groups of three digits.
-pub(crate) fn grouped(number: usize) -> String {
+/// A whole number with a comma between groups of three digits.
+pub(crate) fn grouped(number: impl std::fmt::Display) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

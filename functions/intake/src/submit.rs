@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::api::{SubmitRequest, SubmitResponse};
-use domain::catalog::Catalog;
+use domain::catalog::{Catalog, CatalogImage};
 use domain::execute::prepare;
 use domain::id::RequestId;
 use domain::image::pull_command;
@@ -15,6 +15,7 @@ use domain::ports::{
     Clock, CommitError, CommitRequest, FindIdempotency, Idempotency, LoadCatalog, LoadRequest, NameHold, NewIds, Quota,
 };
 use domain::problem::{Problem, ProblemType};
+use domain::registry::Obstacle;
 use domain::request::{Phase, Status, Submission};
 use domain::time::Timestamp;
 use http::header::LOCATION;
@@ -43,9 +44,9 @@ const SNAPSHOT_MARGIN: Duration = Duration::from_mins(10);
         (status = 400, description = "`malformed-body`, `invalid-field`, `invalid-parameter`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`token-missing`, `token-expired`, `token-invalid`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`denied-by-policy`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`duplicate-request`, `duplicate-image`, `conflict`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`duplicate-request`, `duplicate-image`, `organization-limit-reached`, `conflict`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-image-reference`, `image-not-in-catalog`, `field-required-by-tier`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid-image-reference`, `image-not-in-catalog`, `not-entitled`, `field-required-by-tier`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate-limit-exceeded`", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "`internal-error`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`catalog-unavailable`, `service-unavailable`", body = Problem, content_type = "application/problem+json"),
@@ -81,8 +82,9 @@ where
     let (draft, image) = crate::draft::draft(body, principal.person, &settings.organization, &catalog)?;
     let submission = Submission::assess(draft, image, &settings.policy, ids.request_id(), now)?;
 
-    if catalog.organization_has(submission.repository_name()) {
-        return Err(duplicate_image(settings, &submission, None));
+    let limit = settings.repository_limit;
+    if let Some(obstacle) = catalog.obstacle(image, submission.repository_name(), limit) {
+        return Err(stands_in_the_way(&catalog, &obstacle, image, &submission, settings));
     }
     let outcome = commit(store, settings, &catalog, &submission, idempotency.as_ref(), now).await;
     let submission = match (outcome, &idempotency) {
@@ -92,7 +94,7 @@ where
             answered_before(store, sent, request, body).await?
         }
         (Err(CommitError::NameTaken { holder }), _) => {
-            return Err(name_taken(store, settings, &submission, holder).await?);
+            return Err(name_taken(store, settings, image, &submission, holder).await?);
         }
         (Err(CommitError::QuotaExceeded), _) => return Err(rate_limited(settings, now)),
         (Err(error), _) => return Err(error.into()),
@@ -152,10 +154,10 @@ where
         Err(CommitError::NameTaken { holder }) => {
             let stored = store.load_request(holder).await?;
             let gone = stored.is_none_or(|stored| match &stored.request.phase {
-                Phase::Available { since, .. } => {
-                    catalog.repositories_at.is_some_and(|at| at > since.plus(SNAPSHOT_MARGIN))
-                        && !catalog.organization_has(submission.repository_name())
-                }
+                Phase::Available { since, .. } => catalog.repositories().is_some_and(|repositories| {
+                    repositories.listed_at > since.plus(SNAPSHOT_MARGIN)
+                        && !repositories.contains(submission.repository_name())
+                }),
                 Phase::Pending { .. }
                 | Phase::Approved { .. }
                 | Phase::Provisioning { .. }
@@ -209,26 +211,37 @@ fn rate_limited(settings: &Settings, now: Timestamp) -> ApiError {
 async fn name_taken<S: LoadRequest + Sync>(
     store: &S,
     settings: &Settings,
+    image: &CatalogImage,
     submission: &Submission,
     holder: RequestId,
 ) -> Result<ApiError, ApiError> {
     let stored = store.load_request(holder).await?;
     let available = stored.is_some_and(|stored| stored.request.status() == Status::Available);
     Ok(if available {
-        duplicate_image(settings, submission, Some(holder))
+        let pull = pull_command(&settings.organization, submission.repository_name(), &submission.image.tag);
+        let obstacle = Obstacle::AlreadyThere;
+        let detail = obstacle.explain(image, &pull, settings.repository_limit);
+        Problem::new(obstacle.problem(), detail).about_request(holder).into()
     } else {
         CommitError::NameTaken { holder }.into()
     })
 }
 
-fn duplicate_image(settings: &Settings, submission: &Submission, request: Option<RequestId>) -> ApiError {
+/// What Chainguard would refuse in the end is refused before people decide about it.
+fn stands_in_the_way(
+    catalog: &Catalog,
+    obstacle: &Obstacle<'_>,
+    image: &CatalogImage,
+    submission: &Submission,
+    settings: &Settings,
+) -> ApiError {
     let pull = pull_command(&settings.organization, submission.repository_name(), &submission.image.tag);
-    let detail =
-        format!("The organisation has it already. Use it: {pull} – or ask under another name with `customName`.");
-    let problem = Problem::new(ProblemType::DuplicateImage, detail);
-    match request {
-        Some(id) => problem.about_request(id),
-        None => problem,
+    let problem = Problem::new(obstacle.problem(), obstacle.explain(image, &pull, settings.repository_limit));
+    match obstacle {
+        Obstacle::NotEntitled(_) => {
+            problem.about_field("image").suggesting(catalog.suggest_included(image.name.as_str()))
+        }
+        Obstacle::AlreadyThere | Obstacle::LimitReached(_) => problem,
     }
     .into()
 }

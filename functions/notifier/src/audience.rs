@@ -7,6 +7,7 @@ use domain::journal::{DecisionKind, Digest};
 use domain::lifecycle::{Command, Context, State, Voice, decide};
 use domain::person::{Principal, same_mailbox};
 use domain::policy::{Addressee, ApprovalTier};
+use domain::request::Channel;
 
 use crate::situation::Situation;
 
@@ -290,12 +291,9 @@ impl<'a> Concerned<'a> {
 }
 
 fn would_count(situation: &Situation<'_>, state: &State, address: &str) -> bool {
-    let review = situation.policy.review(situation.record.approval_tier);
-    // Whether a link may carry the decision is another question: it shows the request in any case.
-    let Some(channel) = review.and_then(|review| review.channels.first()) else {
-        return false;
-    };
-    let voice = Voice { by: Principal::by_address(address), comment: None, channel: *channel, seen: None };
+    // Every tier takes decisions through the API. Whether a link may carry one is another question: it shows the request
+    // in any case.
+    let voice = Voice { by: Principal::by_address(address), comment: None, channel: Channel::Api, seen: None };
     let context = Context { now: situation.record.timestamp, policy: situation.policy };
     decide(state, Command::Decide { answer: DecisionKind::Approved, voice }, &context).is_ok()
 }

@@ -5,11 +5,11 @@ use domain::image::{Organization, REGISTRY, pull_command};
 use domain::policy::Policy;
 use domain::request::{Channel, Decision};
 use domain::text::{Comment, Justification, RiskAssessment};
+use domain::time::words::{moment, span};
 
 use crate::audience::{Occasion, Reader};
 use crate::invitation::Invitation;
 use crate::situation::Situation;
-use crate::timing::{moment, span};
 use crate::wording::{Tone, approver_names, decision_line, first_line, listed, missing, needed, reason, wording};
 use lambda::visible::{Line, Prose};
 
@@ -218,10 +218,6 @@ fn by_token(situation: &Situation<'_>, reader: Reader, way: Way<'_>, installatio
         }
         Way::Request => return None,
     };
-    if !takes(situation, Channel::Api) {
-        let elsewhere = if takes(situation, Channel::Slack) { format!(" {who} in Slack.") } else { String::new() };
-        return Some(ByToken { lead: Line::new(format!("{lead}{elsewhere}")), commands: Vec::new() });
-    }
     // With the digest, nothing is decided but what this message shows.
     let digest = situation.request.map(|request| request.digest().to_string()).unwrap_or_default();
     let yes = format!(r#"{{"digest":"{digest}"}}"#);

@@ -149,7 +149,7 @@ pub(crate) fn event(event: EventType, submission: &Submission) -> Event {
         EventType::Escalated => (after(terms.map(|terms| terms.sla)), EventKind::Escalated),
         EventType::Expired => (after(terms.map(|terms| terms.expires_after)), EventKind::Expired),
         EventType::ProvisioningStarted => {
-            let lease = Lease { id: "lease".to_owned(), until: start.plus(hours(4)) };
+            let lease = Lease::new("lease".to_owned(), start.plus(hours(4)));
             (start.plus(hours(3)), EventKind::ProvisioningStarted(lease))
         }
         EventType::Provisioned => (start.plus(hours(3)), EventKind::Provisioned(repository(start.plus(hours(3))))),

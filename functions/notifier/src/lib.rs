@@ -13,7 +13,6 @@ pub mod post;
 pub mod settings;
 pub mod situation;
 pub mod slack;
-pub mod timing;
 pub mod webhook;
 pub mod wording;
 

@@ -3,12 +3,12 @@
 //! The texts may contain anything that a person wrote into the record; [`crate::content`] makes them harmless.
 
 use domain::journal::Record;
-use domain::policy::{ApprovalTier, Approver, Matter, Quorum, QuorumPart};
+use domain::policy::{Approver, Matter, Quorum, QuorumPart};
 use domain::request::{Channel, Decision};
+use domain::time::words::{moment, span};
 
 use crate::audience::{Occasion, Reader};
 use crate::situation::Situation;
-use crate::timing::{moment, span};
 
 /// Most names that a message lists one by one.
 const MAX_NAMES: usize = 10;
@@ -60,7 +60,7 @@ fn for_requester(situation: &Situation<'_>) -> Wording {
             format!(
                 "It waits for {}, since the policy's rule “{rule}” asks for {}. You are told as soon as it is decided.",
                 approver_names(situation),
-                tier_words(*tier)
+                tier.asks_for()
             ),
         ),
         Occasion::Retried => say(
@@ -268,14 +268,6 @@ pub fn reason(situation: &Situation<'_>, reader: Reader) -> String {
     }
 }
 
-fn tier_words(tier: ApprovalTier) -> &'static str {
-    match tier {
-        ApprovalTier::AutoApprove => "nobody's approval",
-        ApprovalTier::ManagerApproval => "a manager's approval",
-        ApprovalTier::SecurityReview => "a security review",
-    }
-}
-
 fn what_is_needed(situation: &Situation<'_>) -> String {
     let record = situation.record;
     let approvals = situation.quorum().map_or_else(String::new, |quorum| format!("; {}", progress(&quorum)));
@@ -284,7 +276,7 @@ fn what_is_needed(situation: &Situation<'_>) -> String {
         record.team,
         record.environment.as_str(),
         record.policy_rule,
-        tier_words(record.approval_tier)
+        record.approval_tier.asks_for()
     )
 }
 

@@ -1,7 +1,10 @@
 //! What requesters are told when Chainguard does not add an image: what happened and what to do.
 
-use domain::image::RepositoryName;
-use domain::ports::{ChainguardError, Entitlement};
+use domain::capacity::RepositoryLimit;
+use domain::catalog::CatalogTier;
+use domain::entitlement::{Coverage, Entitlement};
+use domain::image::{ImageReference, RepositoryName};
+use domain::ports::ChainguardError;
 use domain::request::{Failure, FailureKind, Submission};
 
 /// What is shown of Chainguard's own words, in characters.
@@ -29,7 +32,7 @@ pub fn of(error: &ChainguardError) -> Failure {
         ChainguardError::Denied(_) => failure(
             FailureKind::PermissionDenied,
             message,
-            "An administrator has to give the Chainguard identity the capability repo.create, and can then retry the request.",
+            "An administrator has to give the Chainguard identity the capabilities that docs/chainguard-setup.md lists, and can then retry the request.",
         ),
         ChainguardError::QuotaExceeded(_) => failure(
             FailureKind::OrganizationLimitReached,
@@ -74,27 +77,58 @@ pub fn syncs_from_nothing(name: &RepositoryName) -> Failure {
     )
 }
 
+/// The organisation has as many repositories as it may; `advice` names candidates for a clean-up, or is empty.
+#[must_use]
+pub fn limit_reached(counted: u64, limit: RepositoryLimit, advice: &str) -> Failure {
+    let remedy = "Repositories that nobody uses have to be removed, or the limit raised with Chainguard. An administrator can then retry the request.";
+    failure(
+        FailureKind::OrganizationLimitReached,
+        format!("The organisation has {counted} of at most {limit} repositories."),
+        [remedy, advice].join(" ").trim_end(),
+    )
+}
+
+/// Chainguard does not offer the image any more.
+#[must_use]
+pub fn not_in_catalog(image: &RepositoryName, suggestions: &[RepositoryName]) -> Failure {
+    let remedy = match suggestions.first() {
+        Some(nearest) => format!("Did you mean {nearest}? Search the catalog and ask for another one."),
+        None => "Search the catalog and ask for another one.".to_owned(),
+    };
+    failure(FailureKind::ImageNotInCatalog, format!("Chainguard does not offer {image} any more."), &remedy)
+}
+
+/// Chainguard does not keep the tag up to date any more.
+#[must_use]
+pub fn tag_not_offered(image: &ImageReference, offered: &[String]) -> Failure {
+    failure(
+        FailureKind::ImageNotInCatalog,
+        format!("Chainguard does not keep the tag {} of {} up to date any more.", image.tag.as_str(), image.name),
+        &format!("Ask for one of its tags {}.", offered.join(", ")),
+    )
+}
+
+/// The plan does not include the image.
+#[must_use]
+pub fn not_entitled(image: &RepositoryName, tier: CatalogTier, entitlement: &Entitlement) -> Failure {
+    failure(
+        FailureKind::NotEntitled,
+        format!("The organisation's plan {}; {image} is in the tier {}.", entitlement.summary(), tier.as_str()),
+        "Ask for an image that is included, or have the plan extended with Chainguard.",
+    )
+}
+
 /// Chainguard refused: because the plan does not include the image, or for another reason.
 #[must_use]
 pub fn denied(message: &str, submission: &Submission, entitlement: &Entitlement) -> Failure {
-    let image = submission.image.name.as_str();
-    let included = if entitlement.by_image {
-        entitlement.images.iter().any(|entitled| entitled == image)
-    } else {
-        entitlement.tiers.contains(&submission.catalog_tier)
-    };
-    if included {
-        return of(&ChainguardError::Denied(message.to_owned()));
-    }
-    let has: Vec<&str> = entitlement.tiers.iter().map(|tier| tier.as_str()).collect();
-    let has = if has.is_empty() { "images by name".to_owned() } else { format!("the tiers {}", has.join(", ")) };
-    failure(
-        FailureKind::NotEntitled,
-        format!(
-            "The organisation's plan {} includes {has}; {image} is in the tier {}.",
-            entitlement.plan,
-            submission.catalog_tier.as_str()
+    let (image, tier) = (&submission.image.name, submission.catalog_tier);
+    match entitlement.covers(image, tier) {
+        Coverage::NotIncluded => not_entitled(image, tier, entitlement),
+        Coverage::Room => failure(
+            FailureKind::NotEntitled,
+            format!("The organisation's plan {}, not yet {image}, and has room for it.", entitlement.summary()),
+            "An administrator has to add the image to the plan in Chainguard's console, and can then retry the request.",
         ),
-        "Ask for an image of a tier that is included, or have the plan extended with Chainguard.",
-    )
+        Coverage::Included | Coverage::NotKnown => of(&ChainguardError::Denied(message.to_owned())),
+    }
 }

@@ -1,5 +1,6 @@
 //! Adds an approved image through Chainguard, exactly once.
 
+mod admit;
 pub mod failure;
 pub mod provision;
 
@@ -11,15 +12,17 @@ use aws::secrets::Secrets;
 use aws::store::Store;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use chainguard::{Capability, Chainguard, Endpoints};
+use domain::capacity::RepositoryLimit;
 use domain::image::Organization;
 use domain::policy::{DEFAULT_POLICY, Policy};
 use lambda::batch::each_event;
+use lambda::catalog::CatalogCache;
 use lambda::clock::{RandomIds, SystemClock};
 use lambda::environment::{ConfigurationError, Environment};
 use lambda::function::{Error, Function};
 use lambda::http_client;
 
-use crate::provision::provision;
+use crate::provision::{Terms, provision};
 
 /// Longest wait for one answer of Chainguard: with three retries and their pauses, below the function's own time.
 const CHAINGUARD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +40,8 @@ const CAPABILITIES: [Capability; 5] = [
 pub struct Provisioner {
     store: Store,
     chainguard: Chainguard<Secrets>,
+    limit: RepositoryLimit,
+    catalog: CatalogCache,
     policy: Policy,
 }
 
@@ -64,6 +69,8 @@ impl Function for Provisioner {
         Ok(Self {
             store: Store::new(aws, requests_table, Some(journal_table)),
             chainguard: chainguard.with_capabilities(CAPABILITIES).with_aws_identity(Role::new(aws), SystemClock),
+            limit: environment.parsed("REPOSITORY_LIMIT")?,
+            catalog: CatalogCache::default(),
             // None of the provisioner's commands asks the policy anything.
             policy: Policy::from_yaml(DEFAULT_POLICY)
                 .map_err(|error| ConfigurationError::Invalid { variable: "POLICY_FILE", problem: error.to_string() })?,
@@ -71,8 +78,9 @@ impl Function for Provisioner {
     }
 
     async fn handle(&self, event: Self::Event) -> Result<Self::Output, Error> {
+        let terms = Terms { limit: self.limit, catalog: &self.catalog, policy: &self.policy };
         Ok(each_event(Self::NAME, event, |detail| {
-            provision(&self.store, &self.chainguard, &SystemClock, &RandomIds, &self.policy, detail)
+            provision(&self.store, &self.chainguard, &SystemClock, &RandomIds, &terms, detail)
         })
         .await)
     }

@@ -1,4 +1,4 @@
-//! One approved request: claim it, create the repository, say how it went.
+//! One approved request: see whether it may be added, claim it, create the repository, say how it went.
 //!
 //! The process may die at any line. Before the claim, the event comes again. Between claim and result, the lease
 //! lapses and the steward has the event come again; the repository may exist by then, carries the request's id in its
@@ -6,20 +6,23 @@
 
 use std::time::Duration;
 
+use domain::capacity::RepositoryLimit;
 use domain::envelope::Detail;
-use domain::execute::{ExecuteError, execute, execute_on};
+use domain::execute::{ExecuteError, execute, execute_on, prepare};
 use domain::id::RequestId;
 use domain::lifecycle::{Command, Context, Rejection};
 use domain::policy::Policy;
 use domain::ports::{
-    ChainguardError, Clock, CommitError, CommitRequest, CreateRepository, FindRepository, LoadRequest, NewIds,
-    ReadEntitlement, Repository, StoredRequest,
+    ChainguardError, Clock, CommitError, CommitRequest, CountRepositories, CreateRepository, FindRepository,
+    LoadCatalog, LoadRequest, NewIds, ReadEntitlement, ReadPlaces, Repository, StoredRequest,
 };
 use domain::request::{Failure, FailureKind, Lease, ProvisionedRepository, ProvisioningOutcome, Submission};
+use lambda::catalog::CatalogCache;
 use lambda::deadline;
 use lambda::function::Error;
 use tokio::time::Instant;
 
+use crate::admit::{Admission, admit};
 use crate::failure;
 
 /// How long the right to work on a request lasts: longer than the function may run (60 s), so that a lapsed lease
@@ -35,6 +38,13 @@ const WORTH_A_TRY: Duration = Duration::from_secs(6);
 /// The longest pause between two attempts at Chainguard. A call that failed with less than this left may have failed
 /// because there was no time for another attempt.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// The first and the longest pause before it is looked again whether a place has become free.
+const FIRST_PLACE_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PLACE_PAUSE: Duration = Duration::from_secs(2);
+
+/// How often a request is tried to be taken up in one invocation: with these pauses, longer than one lasts.
+const MAX_CLAIMS: u32 = 60;
 
 /// The invocation ends before Chainguard has answered. That says nothing about the request.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +73,17 @@ impl TimeForChainguard {
     }
 }
 
+/// What a request is provisioned with, besides Chainguard.
+#[derive(Debug)]
+pub struct Terms<'a> {
+    /// How many repositories the organisation may have.
+    pub limit: RepositoryLimit,
+    /// The catalog as this process knows it.
+    pub catalog: &'a CatalogCache,
+    /// None of the provisioner's commands asks it anything.
+    pub policy: &'a Policy,
+}
+
 /// Deals with one event that says that a request is approved.
 ///
 /// It keeps to the end of its invocation: a request that Chainguard did not answer for in time is not failed but left
@@ -72,12 +93,12 @@ pub async fn provision<S, G, C, I>(
     chainguard: &G,
     clock: &C,
     ids: &I,
-    policy: &Policy,
+    terms: &Terms<'_>,
     event: Detail,
 ) -> Result<(), Error>
 where
-    S: LoadRequest + CommitRequest + Sync,
-    G: CreateRepository + FindRepository + ReadEntitlement + Sync,
+    S: LoadRequest + LoadCatalog + ReadPlaces + CommitRequest + Sync,
+    G: CreateRepository + FindRepository + CountRepositories + ReadEntitlement + Sync,
     C: Clock + Sync,
     I: NewIds + Sync,
 {
@@ -87,11 +108,13 @@ where
     if !time.has(WORTH_A_TRY) {
         return Err(OutOfTime(id).into());
     }
-    let Some(claimed) = claim(store, clock, ids, policy, id).await? else { return Ok(()) };
-    let outcome = time.limit(add(chainguard, &claimed.submission)).await;
+    let Some(claimed) = claim(store, chainguard, clock, ids, terms, time, id).await? else { return Ok(()) };
+    let outcome = match claimed.refused {
+        Some(failure) => Err(failure),
+        None => time.limit(add(chainguard, &claimed.stored.request.submission)).await,
+    };
     if let Err(failure) = &outcome
-        && failure.kind == FailureKind::ChainguardUnavailable
-        && !time.has(LONGEST_PAUSE)
+        && is_for_lack_of_time(failure, time)
     {
         return Err(OutOfTime(id).into());
     }
@@ -111,7 +134,7 @@ where
             (Command::Fail { lease_id: claimed.lease_id, failure }, "failed")
         }
     };
-    let context = Context { now, policy };
+    let context = Context { now, policy: terms.policy };
     match execute_on(store, &claimed.stored, command.clone(), &context).await {
         Err(ExecuteError::Commit(CommitError::VersionConflict)) => {
             // Not by another provisioner while the lease holds; decide on what is there.
@@ -126,37 +149,76 @@ where
     Ok(())
 }
 
-struct Claimed {
-    stored: StoredRequest,
-    submission: Submission,
-    lease_id: String,
+/// A call that failed with so little left may have failed because there was no time for another attempt.
+fn is_for_lack_of_time(failure: &Failure, time: TimeForChainguard) -> bool {
+    failure.kind == FailureKind::ChainguardUnavailable && !time.has(LONGEST_PAUSE)
 }
 
-/// Takes the request up; `None` if there is nothing to do: it is done, or another provisioner is at it. Should that
-/// one die, the steward has the event come again when its lease lapses.
-async fn claim<S, C, I>(
+/// A request that is ours for as long as its lease lasts.
+struct Claimed {
+    stored: StoredRequest,
+    lease_id: String,
+    /// Why its repository is not added, if it is not.
+    refused: Option<Failure>,
+}
+
+/// Takes the request up, with a place where places are scarce; `None` if there is nothing to do: it is done, or
+/// another provisioner is at it. Should that one die, the steward has the event come again when its lease lapses.
+async fn claim<S, G, C, I>(
     store: &S,
+    chainguard: &G,
     clock: &C,
     ids: &I,
-    policy: &Policy,
+    terms: &Terms<'_>,
+    time: TimeForChainguard,
     id: RequestId,
-) -> Result<Option<Claimed>, ExecuteError>
+) -> Result<Option<Claimed>, Error>
 where
-    S: LoadRequest + CommitRequest + Sync,
+    S: LoadRequest + LoadCatalog + ReadPlaces + CommitRequest + Sync,
+    G: FindRepository + CountRepositories + ReadEntitlement + Sync,
     C: Clock + Sync,
     I: NewIds + Sync,
 {
-    let now = clock.now();
-    let lease_id = ids.lease_id();
-    let lease = Lease { id: lease_id.clone(), until: now.plus(LEASE) };
-    match execute(store, id, Command::Claim { lease }, &Context { now, policy }).await {
-        Ok(stored) => Ok(Some(Claimed { submission: stored.request.submission.clone(), stored, lease_id })),
-        Err(ExecuteError::Rejected(rejection @ (Rejection::WrongStatus { .. } | Rejection::LeaseHeld { .. }))) => {
+    let mut pause = FIRST_PLACE_PAUSE;
+    for _ in 0..MAX_CLAIMS {
+        let stored = store.load_request(id).await?.ok_or(Rejection::NotFound)?;
+        let now = clock.now();
+        let context = Context { now, policy: terms.policy };
+        let lease_id = ids.lease_id();
+        let claim = |vacancy| Command::Claim { lease: Lease::new(lease_id.clone(), now.plus(LEASE)), vacancy };
+        if let Err(rejection) = prepare(Some(&stored), claim(None), &context) {
             tracing::info!(function = "provisioner", request_id = %id, "nothing to do for {id}: {rejection}");
-            Ok(None)
+            return Ok(None);
         }
-        Err(error) => Err(error),
+        let admission = time.limit(admit(store, chainguard, terms.catalog, terms.limit, &stored, now)).await?;
+        let (vacancy, refused) = match admission {
+            Admission::Add(vacancy) => (vacancy, None),
+            Admission::Refuse(failure) if is_for_lack_of_time(&failure, time) => return Err(OutOfTime(id).into()),
+            Admission::Refuse(failure) => (None, Some(failure)),
+            Admission::Wait => {
+                wait_for_a_place(&mut pause, time, id).await?;
+                continue;
+            }
+        };
+        match execute_on(store, &stored, claim(vacancy), &context).await {
+            Ok(stored) => return Ok(Some(Claimed { stored, lease_id, refused })),
+            // Decided on what is there then: another provisioner has most likely taken it up.
+            Err(ExecuteError::Commit(CommitError::VersionConflict)) => {}
+            Err(ExecuteError::Commit(CommitError::PlaceTaken)) => wait_for_a_place(&mut pause, time, id).await?,
+            Err(error) => return Err(error.into()),
+        }
     }
+    Err(OutOfTime(id).into())
+}
+
+/// Places change hands as fast as repositories are added.
+async fn wait_for_a_place(pause: &mut Duration, time: TimeForChainguard, id: RequestId) -> Result<(), OutOfTime> {
+    if !time.has(pause.saturating_add(WORTH_A_TRY)) {
+        return Err(OutOfTime(id));
+    }
+    tokio::time::sleep(*pause).await;
+    *pause = pause.saturating_mul(2).min(LONGEST_PLACE_PAUSE);
+    Ok(())
 }
 
 /// Creates the repository, or finds that it was created for this request before.

@@ -51,7 +51,7 @@ impl Query {
             "GET /request/{id}" => show_request(store, settings, &call).await,
             "GET /request/{id}/events" => list_events(store, &call).await,
             "GET /requests" => list_requests(store, settings, &call).await,
-            "GET /catalog" => search_catalog(store, &self.catalog, &SystemClock, &call).await,
+            "GET /catalog" => search_catalog(store, &self.catalog, &SystemClock, settings, &call).await,
             "GET /openapi.json" => Ok(openapi()),
             _ => Err(Problem::new(ProblemType::RouteNotFound, "There is nothing at this path.").into()),
         }

@@ -1,6 +1,7 @@
 //! Requests, their events, lists of them, the catalog, and the API's description.
 
-use domain::api::{CatalogEntry, CatalogList, EventList, RequestList, RequestView};
+use domain::api::{CatalogEntry, CatalogList, EventList, OrganizationView, RequestList, RequestView};
+use domain::catalog::{CatalogImage, CatalogTier};
 use domain::image::RepositoryName;
 use domain::journal;
 use domain::listing::{ListFilter, PageSize, Position};
@@ -139,7 +140,8 @@ pub async fn list_requests<S: ListRequests + Sync>(
     Ok(Answer::json(200, &list))
 }
 
-/// Searches Chainguard's catalog by name and alias, best first; lists all of it without `q`.
+/// Searches Chainguard's catalog by name and alias, best first; lists all of it without `q`. Says of every image whether
+/// it can be asked for, and if not, why.
 #[utoipa::path(
     get,
     path = "/catalog",
@@ -147,6 +149,8 @@ pub async fn list_requests<S: ListRequests + Sync>(
     operation_id = "searchCatalog",
     params(
         ("q" = Option<String>, Query, description = "What is looked for: `postgres`, `docker.io/library/nginx`, `node:20`."),
+        ("tier" = Option<CatalogTier>, Query, description = "Only images of this tier of Chainguard's, such as `BASE`; in lower case too."),
+        ("entitled" = Option<bool>, Query, description = "Only images that the organisation's plan includes (`true`), or only those that it does not (`false`). Where that is not known, neither."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Images in the answer; 25 unless said otherwise."),
     ),
     responses(
@@ -158,13 +162,19 @@ pub async fn list_requests<S: ListRequests + Sync>(
     ),
     security(("bearer" = []))
 )]
-pub async fn search_catalog<S, C>(store: &S, catalog: &CatalogCache, clock: &C, call: &Call) -> Result<Answer, ApiError>
+pub async fn search_catalog<S, C>(
+    store: &S,
+    catalog: &CatalogCache,
+    clock: &C,
+    settings: &Settings,
+    call: &Call,
+) -> Result<Answer, ApiError>
 where
     S: LoadCatalog + Sync,
     C: Clock + Sync,
 {
     call.principal()?;
-    call.only_query(&["q", "limit"])?;
+    call.only_query(&["q", "tier", "entitled", "limit"])?;
     let size: PageSize =
         call.query("limit").map(str::parse).transpose().map_err(|error| invalid("limit", &error))?.unwrap_or_default();
     let query = call.query("q").unwrap_or_default();
@@ -172,16 +182,22 @@ where
         let detail = format!("Search for at most {MAX_QUERY_BYTES} bytes.");
         return Err(Problem::new(ProblemType::InvalidParameter, detail).about_field("q").into());
     }
+    let wanted_tier = call.query("tier").map(tier).transpose()?;
+    let wanted_coverage = call.query("entitled").map(entitled).transpose()?;
     let catalog = catalog.get(store, clock.now()).await?;
-    let hits = catalog.search(query);
+    let fits = |image: &CatalogImage| {
+        wanted_tier.is_none_or(|tier| tier == image.catalog_tier)
+            && wanted_coverage.is_none_or(|wanted| wanted == catalog.covers(image).is_included())
+    };
+    let hits: Vec<&CatalogImage> =
+        catalog.search(query).into_iter().map(|hit| hit.image).filter(|image| fits(image)).collect();
+    let limit = settings.repository_limit;
+    let shown = hits.iter().take(usize::try_from(size.get()).unwrap_or(usize::MAX));
     let list = CatalogList {
         total: hits.len(),
-        images: hits
-            .iter()
-            .take(usize::try_from(size.get()).unwrap_or(usize::MAX))
-            .map(|hit| CatalogEntry::new(hit.image, catalog.organization_has(&hit.image.name)))
-            .collect(),
+        images: shown.map(|image| CatalogEntry::new(image, &catalog, &settings.organization, limit)).collect(),
         fetched_at: catalog.fetched_at,
+        organization: OrganizationView::new(&catalog, limit),
     };
     Ok(Answer::json(200, &list))
 }
@@ -205,6 +221,24 @@ fn not_found(id: &domain::id::RequestId) -> ApiError {
 
 fn invalid(field: &str, error: &dyn std::error::Error) -> ApiError {
     Problem::new(ProblemType::InvalidParameter, sentence(&error.to_string())).about_field(field).into()
+}
+
+fn tier(text: &str) -> Result<CatalogTier, ApiError> {
+    let tier = CatalogTier::ALL.into_iter().find(|tier| tier.as_str().eq_ignore_ascii_case(text));
+    tier.ok_or_else(|| {
+        let known: Vec<&str> = CatalogTier::ALL.iter().map(|tier| tier.as_str()).collect();
+        let detail = format!("A tier is one of {}.", known.join(", "));
+        Problem::new(ProblemType::InvalidParameter, detail).about_field("tier").into()
+    })
+}
+
+/// What [`Coverage::is_included`](domain::entitlement::Coverage::is_included) has to say.
+fn entitled(text: &str) -> Result<Option<bool>, ApiError> {
+    match text {
+        "true" => Ok(Some(true)),
+        "false" => Ok(Some(false)),
+        _ => Err(Problem::new(ProblemType::InvalidParameter, "Say `true` or `false`.").about_field("entitled").into()),
+    }
 }
 
 fn status(text: &str) -> Result<Status, ApiError> {

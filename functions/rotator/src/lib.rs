@@ -4,7 +4,6 @@
 
 mod credential;
 mod kind;
-mod life;
 pub mod rotate;
 
 use std::time::Duration;
@@ -16,10 +15,10 @@ use domain::image::Organization;
 use lambda::clock::SystemClock;
 use lambda::environment::{ConfigurationError, Environment};
 use lambda::function::{Error, Function};
+use lambda::metrics::Metrics;
 use lambda::{deadline, http_client};
 
 use crate::credential::ChainguardApi;
-use crate::life::Metrics;
 use crate::rotate::{Request, RotationError, rotate};
 
 /// Longest wait for one answer of Chainguard.
@@ -56,7 +55,7 @@ impl Function for Rotator {
                 endpoints,
                 organization: environment.parsed::<Organization>("ORGANIZATION")?,
             },
-            metrics: Metrics { namespace: environment.required("METRICS_NAMESPACE")?.to_owned() },
+            metrics: Metrics::new(environment.required("METRICS_NAMESPACE")?.to_owned(), Self::NAME),
             secrets: [
                 environment.required("LINK_KEYS_SECRET_ID")?.to_owned(),
                 environment.required("CHAINGUARD_SECRET_ID")?.to_owned(),

@@ -15,13 +15,13 @@ use domain::ports::{
 use domain::time::Timestamp;
 use lambda::clock::RandomIds;
 use lambda::function::Function as _;
+use lambda::metrics::{Measure, Metric};
 use lambda::random::{NoRandomness, random_text};
 use serde::Deserialize;
 
 use crate::Rotator;
 use crate::credential::CheckCredential;
 use crate::kind::{CredentialKind, Kind, UnknownShape};
-use crate::life::ReportLife;
 
 /// Characters of a link key: letters and digits, almost six bits each.
 const KEY_CHARACTERS: usize = 64;
@@ -119,7 +119,7 @@ pub(crate) async fn rotate<S, G, M, C>(
 where
     S: DescribeSecret + ReadSecretVersion + StorePendingSecret + MakeSecretCurrent + Sync,
     G: CheckCredential + Sync,
-    M: ReportLife + Sync,
+    M: Measure + Sync,
     C: Clock + Sync,
 {
     let Request { step, secret_id: id, client_request_token: version } = request;
@@ -157,7 +157,7 @@ async fn create<S, G, M, C>(
 where
     S: ReadSecretVersion + StorePendingSecret + Sync,
     G: CheckCredential + Sync,
-    M: ReportLife + Sync,
+    M: Measure + Sync,
     C: Clock + Sync,
 {
     if secrets.read_secret_version(id, SecretVersion::Pending(version)).await?.is_some() {
@@ -174,7 +174,7 @@ where
             };
             let now = clock.now();
             let left = ends_at.map(|ends_at| ends_at.since(now)).unwrap_or_default();
-            metrics.report_life(left, now);
+            metrics.measure(Metric::StoredTokenRemaining, left.as_secs(), now);
             return Err(RotationError::StoredToken(left));
         }
         // What they hold does not end by itself: it is used on.

@@ -18,6 +18,7 @@ use lambda::deadline;
 use lambda::environment::{ConfigurationError, Environment};
 use lambda::function::{Error, Function};
 use lambda::http_client;
+use lambda::metrics::Metrics;
 use serde::{Deserialize, Serialize};
 
 /// Longest wait for one answer of Chainguard; the catalog is some hundred kilobytes.
@@ -35,6 +36,7 @@ pub struct Steward {
     store: Store,
     bus: Bus,
     chainguard: Chainguard<Secrets>,
+    metrics: Metrics,
     policy: Policy,
 }
 
@@ -83,6 +85,7 @@ impl Function for Steward {
             store: Store::new(aws, requests_table, Some(journal_table)),
             bus: Bus::new(aws, environment.required("EVENT_BUS_NAME")?.to_owned()),
             chainguard: chainguard.with_capabilities(CAPABILITIES).with_aws_identity(Role::new(aws), SystemClock),
+            metrics: Metrics::new(environment.required("METRICS_NAMESPACE")?.to_owned(), Self::NAME),
             policy: lambda::policy::load(environment)?,
         })
     }
@@ -90,8 +93,13 @@ impl Function for Steward {
     async fn handle(&self, task: Self::Event) -> Result<Self::Output, Error> {
         let work = Box::pin(async {
             match task {
-                Task::Sweep => sweep::sweep(&self.store, &self.bus, &self.chainguard, &SystemClock, &self.policy).await,
-                Task::RefreshCatalog => refresh::refresh(&self.store, &self.chainguard, &SystemClock).await,
+                Task::Sweep => {
+                    sweep::sweep(&self.store, &self.bus, &self.chainguard, &self.metrics, &SystemClock, &self.policy)
+                        .await
+                }
+                Task::RefreshCatalog => {
+                    refresh::refresh(&self.store, &self.chainguard, &self.metrics, &SystemClock).await
+                }
             }
         });
         let report = match deadline::end().and_then(|end| end.checked_sub(FOR_THE_STORE)) {

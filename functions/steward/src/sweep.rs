@@ -15,11 +15,12 @@ use domain::ports::{
     Clock, CommitError, CommitRequest, Due, FindDue, FindTag, LoadRequest, Postpone, PublishEvents, ReadJournal,
     StoredRequest,
 };
-use domain::request::{Phase, ProvisionedRepository, REDELIVER_AFTER};
+use domain::request::{Phase, ProvisionedRepository, REDELIVER_AFTER, TAG_WITHIN};
 use domain::time::Timestamp;
 use futures_util::StreamExt as _;
 use lambda::batch::chain;
 use lambda::function::Error;
+use lambda::metrics::{Measure, Metric};
 
 use crate::Report;
 
@@ -37,11 +38,19 @@ const AFTER_FAILURE: Duration = Duration::from_mins(1);
 const TAG_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(10));
 
 /// Looks after everything that is due, within the time there is.
-pub async fn sweep<S, P, G, C>(store: &S, bus: &P, chainguard: &G, clock: &C, policy: &Policy) -> Result<Report, Error>
+pub async fn sweep<S, P, G, M, C>(
+    store: &S,
+    bus: &P,
+    chainguard: &G,
+    metrics: &M,
+    clock: &C,
+    policy: &Policy,
+) -> Result<Report, Error>
 where
     S: FindDue + LoadRequest + CommitRequest + Postpone + ReadJournal + Sync,
     P: PublishEvents + Sync,
     G: FindTag + Sync,
+    M: Measure + Sync,
     C: Clock + Sync,
 {
     let started = clock.now();
@@ -51,7 +60,7 @@ where
         let count = due.len();
         let failed = futures_util::stream::iter(due)
             .map(|due| async move {
-                let outcome = look_after(store, bus, chainguard, clock, policy, due).await;
+                let outcome = look_after(store, bus, chainguard, metrics, clock, policy, due).await;
                 let Err(error) = outcome else { return 0 };
                 tracing::warn!(
                     function = "steward",
@@ -78,10 +87,11 @@ where
     Ok(report)
 }
 
-async fn look_after<S, P, G, C>(
+async fn look_after<S, P, G, M, C>(
     store: &S,
     bus: &P,
     chainguard: &G,
+    metrics: &M,
     clock: &C,
     policy: &Policy,
     due: Due,
@@ -90,6 +100,7 @@ where
     S: LoadRequest + CommitRequest + Postpone + ReadJournal + Sync,
     P: PublishEvents + Sync,
     G: FindTag + Sync,
+    M: Measure + Sync,
     C: Clock + Sync,
 {
     let Some(stored) = store.load_request(due.id).await? else { return Ok(()) };
@@ -106,7 +117,11 @@ where
         Phase::Provisioned { repository } => {
             let tag = stored.request.submission.image.tag.as_str();
             if chainguard.has_tag(&repository.id, tag).await? {
-                carry_out(store, &stored, Command::ConfirmAvailable, &context).await
+                carry_out(store, &stored, Command::ConfirmAvailable, &context).await?;
+                metrics.measure(Metric::TimeToAvailability, now.since(repository.at).as_secs(), now);
+                Ok(())
+            } else if repository.at.plus(TAG_WITHIN) <= now {
+                carry_out(store, &stored, Command::GiveUp, &context).await
             } else {
                 put_off(store, due, now.plus(tag_pause(repository, now))).await
             }

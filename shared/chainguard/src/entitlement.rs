@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use domain::catalog::CatalogTier;
-use domain::ports::{ChainguardError, Entitlement, ReadEntitlement, ReadSecret};
+use domain::entitlement::{Entitlement, PlanKind};
+use domain::ports::{ChainguardError, ReadEntitlement, ReadSecret};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -214,13 +215,25 @@ impl From<Effective> for EffectiveEntitlement {
 
 impl From<EffectiveEntitlement> for Entitlement {
     fn from(effective: EffectiveEntitlement) -> Self {
-        let by_image = matches!(effective.plan.as_str(), "PER_IMAGE" | "STARTER");
         let tiers = effective.tiers.into_iter().map(|tier| EnumName(tier).tier());
+        let in_all = match effective.image_allowance {
+            // Where there is no number, it was not said.
+            Allowance::Unlimited | Allowance::AtMost(0) => u64::MAX,
+            Allowance::AtMost(most) => most.saturating_sub(u64::try_from(effective.images.len()).unwrap_or(u64::MAX)),
+        };
+        let room = effective.quota.into_iter();
+        let room =
+            room.map(|(tier, quota)| (EnumName(tier).tier(), quota.max.saturating_sub(quota.current).min(in_all)));
         Self {
+            by: match effective.plan.as_str() {
+                "CATALOG" => PlanKind::Tiers,
+                "PER_IMAGE" | "STARTER" => PlanKind::Images,
+                _ => PlanKind::Unknown,
+            },
             plan: effective.plan,
             tiers: tiers.filter(|tier| *tier != CatalogTier::Unknown).collect(),
             images: effective.images.into_iter().map(|image| image.name).collect(),
-            by_image,
+            room: room.filter(|(tier, _)| *tier != CatalogTier::Unknown).collect(),
         }
     }
 }
@@ -290,14 +303,30 @@ mod tests {
 
     #[test]
     fn the_plan_says_whether_tiers_or_images_count() {
-        for (plan, by_image) in
-            [("CATALOG", false), ("PER_IMAGE", true), ("STARTER", true), ("PLAN_UNSPECIFIED", false)]
-        {
+        for (plan, by) in [
+            ("CATALOG", PlanKind::Tiers),
+            ("PER_IMAGE", PlanKind::Images),
+            ("STARTER", PlanKind::Images),
+            ("PLAN_UNSPECIFIED", PlanKind::Unknown),
+            ("LEASING", PlanKind::Unknown),
+        ] {
             let entitlement =
                 read(&format!(r#"{{"plan": "{plan}", "activeImages": [{{"name": "go", "type": "EXTRA"}}]}}"#));
-            assert_eq!((entitlement.plan.as_str(), entitlement.by_image), (plan, by_image));
+            assert_eq!((entitlement.plan.as_str(), entitlement.by), (plan, by));
             assert_eq!(entitlement.images, ["go"]);
         }
+    }
+
+    #[test]
+    fn a_plan_has_room_by_tier_and_in_all() {
+        let room = |json: &str| read(json).room.into_iter().collect::<Vec<_>>();
+        let quota =
+            r#""quota": {"FIPS": {"current": 2, "max": "5"}, "AI": {"current": 1, "max": 1}, "QUANTUM": {"max": 9}}"#;
+        let images = r#""activeImages": [{"name": "go"}, {"name": "nginx"}]"#;
+        let expected = [(CatalogTier::Fips, 3), (CatalogTier::Ai, 0)];
+        assert_eq!(room(&format!("{{{quota}}}")), expected);
+        assert_eq!(room(&format!(r#"{{{quota}, {images}, "maxTotalImages": -1}}"#)), expected);
+        assert_eq!(room(&format!(r#"{{{quota}, {images}, "maxTotalImages": 3}}"#))[0], (CatalogTier::Fips, 1));
     }
 
     #[test]
@@ -309,11 +338,11 @@ mod tests {
 
     #[test]
     fn empty_null_and_missing_are_the_same() {
-        let nothing = Entitlement { plan: String::new(), tiers: Vec::new(), images: Vec::new(), by_image: false };
+        let nothing = Entitlement::default();
         for json in [
             "{}",
             r#"{"plan": null, "activeTiers": null, "activeImages": null, "quota": null, "swapsUsed": null}"#,
-            r#"{"plan": "", "activeTiers": [], "activeImages": [], "quota": {"AI": {"current": "1"}}, "swapQuota": "-1"}"#,
+            r#"{"plan": "", "activeTiers": [], "activeImages": [], "quota": null, "swapQuota": "-1"}"#,
         ] {
             assert_eq!(read(json), nothing, "{json}");
         }

@@ -63,7 +63,8 @@ pub struct Endpoints {
     /// The token issuer, `https://issuer.enforce.dev`. What proves an AWS role is made out to this address, a slash at
     /// its end left out.
     pub issuer: Url,
-    /// The catalog's GraphQL endpoint, `https://data.chainguard.dev/query`; whoever has none cannot fetch the catalog.
+    /// The catalog's GraphQL endpoint, `https://data.chainguard.dev/query`, or a file in its place,
+    /// `file:///opt/catalog.json`; whoever has none cannot fetch the catalog.
     pub catalog: Option<Url>,
 }
 

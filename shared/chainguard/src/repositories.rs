@@ -2,15 +2,18 @@
 
 use domain::image::RepositoryName;
 use domain::ports::{
-    ChainguardError, CreateRepository, FindRepository, FindRepositoryById, ListRepositories, ReadSecret, Repository,
+    ChainguardError, CountRepositories, CreateRepository, FindRepository, FindRepositoryById, ListRepositories,
+    ReadSecret, Repository,
 };
+use domain::registry::ListedRepository;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::Chainguard;
 use crate::call::Call;
 use crate::uidp::Uidp;
-use crate::wire::{count, nullable};
+use crate::wire::{count, instant, nullable};
 
 /// v2's largest page (FACTS §2.0).
 const PAGE_SIZE: &str = "200";
@@ -57,11 +60,23 @@ struct Page {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ListedRepo {
     #[serde(default, deserialize_with = "nullable")]
     uid: String,
     #[serde(default, deserialize_with = "nullable")]
     name: String,
+    /// In snake case here too.
+    #[serde(default, deserialize_with = "nullable", rename = "sync_config")]
+    sync_config: SyncConfig,
+    #[serde(default, deserialize_with = "instant")]
+    create_time: Option<Timestamp>,
+}
+
+impl From<ListedRepo> for ListedRepository {
+    fn from(repo: ListedRepo) -> Self {
+        Self { name: repo.name, source: repo.sync_config.source, created_at: repo.create_time.map(Into::into) }
+    }
 }
 
 impl Repo {
@@ -128,16 +143,16 @@ impl<S: ReadSecret + Send + Sync> FindRepositoryById for Chainguard<S> {
 }
 
 impl<S: ReadSecret + Send + Sync> ListRepositories for Chainguard<S> {
-    async fn list_repositories(&self) -> Result<Vec<String>, ChainguardError> {
+    async fn list_repositories(&self) -> Result<Vec<ListedRepository>, ChainguardError> {
         let organization = self.organization_id().await?;
-        let mut names = Vec::new();
+        let mut listed = Vec::new();
         let mut token = String::new();
         for _ in 0..MAX_PAGES {
             let page = self.list_page(&organization, &token).await?;
             let own = page.repos.into_iter().filter(|repo| organization.is_parent_of(&repo.uid));
-            names.extend(own.map(|repo| repo.name));
+            listed.extend(own.map(ListedRepository::from));
             if page.next_page_token.is_empty() {
-                return Ok(names);
+                return Ok(listed);
             }
             if page.next_page_token == token {
                 break;
@@ -148,20 +163,10 @@ impl<S: ReadSecret + Send + Sync> ListRepositories for Chainguard<S> {
     }
 }
 
-/// A deletion whose answer was lost is repeated, and then there is nothing to delete.
-pub(crate) fn gone_is_as_good(deleted: Result<(), ChainguardError>) -> Result<(), ChainguardError> {
-    match deleted {
-        Err(ChainguardError::NotFound(_)) => Ok(()),
-        settled => settled,
-    }
-}
-
-impl<S: ReadSecret + Send + Sync> Chainguard<S> {
-    /// How many repositories the organisation has, those of its folders included: what counts against its limit
-    /// (FACTS §3). One small call, whatever the number.
-    ///
-    /// Needs [`Capability::RepoList`](crate::Capability::RepoList).
-    pub async fn count_repositories(&self) -> Result<u64, ChainguardError> {
+impl<S: ReadSecret + Send + Sync> CountRepositories for Chainguard<S> {
+    /// What counts against its limit is everything below the organisation (FACTS §3). One small call, whatever the
+    /// number.
+    async fn count_repositories(&self) -> Result<u64, ChainguardError> {
         let organization = self.organization_id().await?;
         let query = [("uidp.descendants_of", organization.as_str()), ("page_size", "1")];
         let url = self.api("/registry/v2/repos", &query);
@@ -176,7 +181,17 @@ impl<S: ReadSecret + Send + Sync> Chainguard<S> {
             None => Err(ChainguardError::Refused("the list of repositories came without its total".to_owned())),
         }
     }
+}
 
+/// A deletion whose answer was lost is repeated, and then there is nothing to delete.
+pub(crate) fn gone_is_as_good(deleted: Result<(), ChainguardError>) -> Result<(), ChainguardError> {
+    match deleted {
+        Err(ChainguardError::NotFound(_)) => Ok(()),
+        settled => settled,
+    }
+}
+
+impl<S: ReadSecret + Send + Sync> Chainguard<S> {
     /// Deletes a repository of the organisation, by its UIDP. That it is gone already is as good.
     ///
     /// Needs [`Capability::RepoDelete`](crate::Capability::RepoDelete).

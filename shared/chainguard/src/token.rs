@@ -166,6 +166,12 @@ impl<S: ReadSecret + Send + Sync> Tokens<S> {
         self.held.get(usable, async { self.obtain(&text?).await.map(Arc::new) }).await
     }
 
+    /// Whether the credential is a token that is stored, which nobody but a person can renew.
+    pub(crate) async fn is_stored(&self) -> Result<bool, ChainguardError> {
+        let text = self.secrets.read_secret(&self.secret_id).await.map_err(|error| no_credential(&error))?;
+        Ok(matches!(Credential::parse(&text)?, Credential::Token { .. }))
+    }
+
     /// Does what the secret's text says.
     async fn obtain(&self, text: &str) -> Result<Token, ChainguardError> {
         let source = Digest::of(text.as_bytes());

@@ -1,6 +1,6 @@
 //! What Chainguard thinks of our token: the health check of the credential.
 
-use domain::ports::{ChainguardError, ReadSecret};
+use domain::ports::{ChainguardError, ReadSecret, ReadTokenEnd};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -106,6 +106,20 @@ impl<S: ReadSecret + Send + Sync> Chainguard<S> {
             issued_at: answer.issued_at,
             roles: answer.capabilities.into_iter().map(GrantedRole::from).collect(),
         })
+    }
+}
+
+impl<S: ReadSecret + Send + Sync> ReadTokenEnd for Chainguard<S> {
+    /// By Chainguard's clock; one that it does not accept any more has ended.
+    async fn stored_token_end(&self) -> Result<Option<domain::time::Timestamp>, ChainguardError> {
+        if !self.tokens.is_stored().await? {
+            return Ok(None);
+        }
+        match self.who_am_i().await {
+            Ok(who) => Ok(who.expires_at.map(Into::into)),
+            Err(ChainguardError::Unauthenticated(_)) => Ok(Some(domain::time::Timestamp::UNIX_EPOCH)),
+            Err(error) => Err(error),
+        }
     }
 }
 

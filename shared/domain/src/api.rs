@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::catalog::{CatalogImage, CatalogTier};
+use crate::capacity::RepositoryLimit;
+use crate::catalog::{Catalog, CatalogImage, CatalogTier};
 use crate::environment::Environment;
 use crate::id::RequestId;
-use crate::image::{ImageReference, Organization, RepositoryName, pull_command};
+use crate::image::{ImageReference, Organization, RepositoryName, Tag, pull_command};
 use crate::journal::{Digest, Record};
 use crate::policy::{ApprovalTier, Approver, Matter, Policy};
 use crate::ports::StoredRequest;
@@ -212,6 +213,9 @@ pub struct RequestView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub available_at: Option<Timestamp>,
+    /// Seconds from the repository's making until the image could first be pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_to_availability: Option<u64>,
     /// The line that pulls it; once it is available.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "docker pull cgr.dev/acme/python:latest-dev")]
@@ -230,12 +234,12 @@ impl RequestView {
         let request = &stored.request;
         let submission = &request.submission;
         let pending = request.status() == Status::Pending;
-        let (available_at, pull_command) = match &request.phase {
-            Phase::Available { since, .. } => {
-                (Some(*since), Some(pull_command(organization, submission.repository_name(), &submission.image.tag)))
-            }
+        let (available_at, seconds_to_availability) = match &request.phase {
+            Phase::Available { repository, since } => (Some(*since), Some(since.since(repository.at).as_secs())),
             _ => (None, None),
         };
+        let pull_command =
+            available_at.map(|_| pull_command(organization, submission.repository_name(), &submission.image.tag));
         Self {
             request_id: submission.id,
             status: request.status(),
@@ -267,6 +271,7 @@ impl RequestView {
             },
             chainguard_repo_id: request.repository().map(|repository| repository.id.clone()),
             available_at,
+            seconds_to_availability,
             pull_command,
             failure: match &request.phase {
                 Phase::Failed { failure, .. } => Some(failure.clone()),
@@ -313,18 +318,88 @@ pub struct CatalogEntry {
     pub active_tags: Vec<String>,
     /// Whether the organisation has a repository of this name.
     pub in_organization: bool,
+    /// Whether the organisation's plan includes it; left out where that is not known before it is added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entitled: Option<bool>,
+    /// Whether it can be asked for under its own name.
+    pub requestable: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<ObstacleView>,
+}
+
+/// Why an image cannot be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObstacleView {
+    /// The problem that a request for it would meet: the end of its `type`.
+    #[serde(rename = "type")]
+    #[schema(example = "duplicate-image")]
+    pub kind: String,
+    /// What it is and what to do about it.
+    pub detail: String,
+}
+
+/// What Chainguard says of the organisation. Members are left out that have never been read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrganizationView {
+    /// How many repositories it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repositories: Option<u64>,
+    /// How many it may have.
+    pub repository_limit: u64,
+    /// When they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub repositories_at: Option<Timestamp>,
+    /// Its plan, as Chainguard calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "CATALOG")]
+    pub plan: Option<String>,
+    /// Tiers that the plan includes as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<CatalogTier>,
+    /// When the plan was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub entitlement_at: Option<Timestamp>,
+}
+
+impl OrganizationView {
+    /// As far as the snapshot knows.
+    #[must_use]
+    pub fn new(catalog: &Catalog, limit: RepositoryLimit) -> Self {
+        let repositories = catalog.repositories();
+        let known = catalog.entitlement();
+        Self {
+            repositories: repositories.map(|repositories| repositories.total),
+            repository_limit: limit.get(),
+            repositories_at: repositories.map(|repositories| repositories.listed_at),
+            plan: known.map(|known| known.entitlement.plan.clone()),
+            tiers: known.map(|known| known.entitlement.tiers.clone()).unwrap_or_default(),
+            entitlement_at: known.map(|known| known.read_at),
+        }
+    }
 }
 
 impl CatalogEntry {
     /// An image as shown.
     #[must_use]
-    pub fn new(image: &CatalogImage, in_organization: bool) -> Self {
+    pub fn new(image: &CatalogImage, catalog: &Catalog, organization: &Organization, limit: RepositoryLimit) -> Self {
+        let obstacle = catalog.obstacle(image, &image.name, limit);
         Self {
             name: image.name.clone(),
             catalog_tier: image.catalog_tier,
             aliases: image.aliases.clone(),
             active_tags: image.active_tags.clone(),
-            in_organization,
+            in_organization: catalog.organization_has(&image.name),
+            entitled: catalog.covers(image).is_included(),
+            requestable: obstacle.is_none(),
+            obstacle: obstacle.map(|obstacle| ObstacleView {
+                kind: obstacle.problem().slug().to_owned(),
+                detail: obstacle.explain(image, &pull_command(organization, &image.name, &Tag::latest()), limit),
+            }),
         }
     }
 }
@@ -340,4 +415,6 @@ pub struct CatalogList {
     /// When the catalog was fetched from Chainguard.
     #[schema(value_type = String, format = DateTime)]
     pub fetched_at: Timestamp,
+    /// What is known of the organisation.
+    pub organization: OrganizationView,
 }

@@ -3,15 +3,14 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::capacity::RepositoryLimit;
+use crate::entitlement::{Coverage, Entitlement, KnownEntitlement};
 use crate::image::RepositoryName;
+use crate::registry::{Obstacle, Repositories};
 use crate::time::Timestamp;
 
 /// Similarity below which a name is not suggested (Jaro-Winkler, 0 to 1): `pyton` is near `python`, `foo` near nothing.
 const SUGGESTION_THRESHOLD: f64 = 0.82;
-
-/// Repositories that an organisation may have unless Chainguard agreed on more. Source: Chainguard's documentation of
-/// registry quotas.
-pub const REPOSITORY_LIMIT: usize = 2500;
 
 /// Suggestions given with a miss, at most.
 pub const MAX_SUGGESTIONS: usize = 5;
@@ -39,6 +38,10 @@ pub enum CatalogTier {
 }
 
 impl CatalogTier {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Application, Self::Base, Self::Fips, Self::Ai, Self::Devtools, Self::Commercial, Self::Unknown];
+
     /// As Chainguard's v1 API writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -71,7 +74,7 @@ pub struct CatalogImage {
     pub active_tags: Vec<String>,
 }
 
-/// The last good look at Chainguard.
+/// The last good look at Chainguard. Each part is as old as it says: one that cannot be fetched stays as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Catalog {
@@ -79,12 +82,12 @@ pub struct Catalog {
     pub fetched_at: Timestamp,
     /// What is offered, sorted by name.
     images: Vec<CatalogImage>,
-    /// When the organisation's repositories were listed; `None` if they never were.
+    /// What the organisation has; `None` if that was never listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repositories_at: Option<Timestamp>,
-    /// Names of the repositories that the organisation has, sorted.
-    #[serde(default)]
-    repositories: Vec<String>,
+    organization_has: Option<Repositories>,
+    /// What it is entitled to; `None` if that was never read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entitled_to: Option<KnownEntitlement>,
 }
 
 /// An image found by a search, best first.
@@ -97,16 +100,10 @@ pub struct Hit<'a> {
 }
 
 impl Catalog {
-    /// A snapshot of these images and repositories; sorts them.
-    #[must_use]
-    pub fn new(fetched_at: Timestamp, images: Vec<CatalogImage>, repositories: Vec<String>) -> Self {
-        Self::of_images(fetched_at, images).with_repositories(fetched_at, repositories)
-    }
-
-    /// A snapshot of these images, before the organisation's repositories have been listed.
+    /// A snapshot of these images, before anything is known of the organisation; sorts them.
     #[must_use]
     pub fn of_images(fetched_at: Timestamp, images: Vec<CatalogImage>) -> Self {
-        let empty = Self { fetched_at, images: Vec::new(), repositories_at: None, repositories: Vec::new() };
+        let empty = Self { fetched_at, images: Vec::new(), organization_has: None, entitled_to: None };
         empty.with_images(fetched_at, images)
     }
 
@@ -118,12 +115,16 @@ impl Catalog {
         Self { fetched_at, images, ..self }
     }
 
-    /// With another look at the organisation's repositories.
+    /// With another look at what the organisation has.
     #[must_use]
-    pub fn with_repositories(self, listed_at: Timestamp, mut repositories: Vec<String>) -> Self {
-        repositories.sort();
-        repositories.dedup();
-        Self { repositories_at: Some(listed_at), repositories, ..self }
+    pub fn with_repositories(self, repositories: Repositories) -> Self {
+        Self { organization_has: Some(repositories), ..self }
+    }
+
+    /// With another look at what the organisation is entitled to.
+    #[must_use]
+    pub fn with_entitlement(self, read_at: Timestamp, entitlement: Entitlement) -> Self {
+        Self { entitled_to: Some(KnownEntitlement { read_at, entitlement }), ..self }
     }
 
     /// All images, sorted by name.
@@ -138,16 +139,45 @@ impl Catalog {
         self.images.binary_search_by(|image| image.name.cmp(name)).ok().and_then(|index| self.images.get(index))
     }
 
-    /// Whether the organisation had a repository of this name when the snapshot was taken.
+    /// What the organisation has; `None` if that was never listed.
     #[must_use]
-    pub fn organization_has(&self, name: &RepositoryName) -> bool {
-        self.repositories.binary_search_by(|repository| repository.as_str().cmp(name.as_str())).is_ok()
+    pub const fn repositories(&self) -> Option<&Repositories> {
+        self.organization_has.as_ref()
     }
 
-    /// How many repositories the organisation had when the snapshot was taken.
+    /// What the organisation is entitled to; `None` if that was never read.
     #[must_use]
-    pub fn repository_count(&self) -> usize {
-        self.repositories.len()
+    pub const fn entitlement(&self) -> Option<&KnownEntitlement> {
+        self.entitled_to.as_ref()
+    }
+
+    /// Whether the organisation had a repository of this name when they were last listed.
+    #[must_use]
+    pub fn organization_has(&self, name: &RepositoryName) -> bool {
+        self.repositories().is_some_and(|repositories| repositories.contains(name))
+    }
+
+    /// Whether the plan includes the image.
+    #[must_use]
+    pub fn covers(&self, image: &CatalogImage) -> Coverage {
+        self.entitlement().map_or(Coverage::NotKnown, |known| known.entitlement.covers(&image.name, image.catalog_tier))
+    }
+
+    /// What stands in the way of adding `image` as `name`; `None` if nothing is known to. Who wants the image cares most
+    /// for its being there, and least for a limit that passes.
+    #[must_use]
+    pub fn obstacle(
+        &self,
+        image: &CatalogImage,
+        name: &RepositoryName,
+        limit: RepositoryLimit,
+    ) -> Option<Obstacle<'_>> {
+        if self.organization_has(name) {
+            return Some(Obstacle::AlreadyThere);
+        }
+        let not_entitled = self.entitlement().filter(|_| self.covers(image) == Coverage::NotIncluded);
+        let full = self.repositories().filter(|repositories| repositories.total >= limit.get());
+        not_entitled.map(Obstacle::NotEntitled).or(full.map(Obstacle::LimitReached))
     }
 
     /// Images that fit what a person typed, best first, ties by name; all of them for a blank query.
@@ -174,6 +204,13 @@ impl Catalog {
     #[must_use]
     pub fn suggest(&self, query: &str) -> Vec<RepositoryName> {
         self.search(query).into_iter().take(MAX_SUGGESTIONS).map(|hit| hit.image.name.clone()).collect()
+    }
+
+    /// Names like `query` that the plan includes, or may include; best first, at most [`MAX_SUGGESTIONS`].
+    #[must_use]
+    pub fn suggest_included(&self, query: &str) -> Vec<RepositoryName> {
+        let included = self.search(query).into_iter().filter(|hit| self.covers(hit.image) != Coverage::NotIncluded);
+        included.take(MAX_SUGGESTIONS).map(|hit| hit.image.name.clone()).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::id::RequestId;
 use crate::journal::Head;
 use crate::lifecycle::{Command, Context, Rejection, State, decide, evolve};
-use crate::ports::{Commit, CommitError, CommitRequest, LoadRequest, NameHold, PortError, StoredRequest};
+use crate::ports::{Commit, CommitError, CommitRequest, LoadRequest, NameHold, PlaceHold, PortError, StoredRequest};
 
 /// How often a command is decided anew because somebody else was faster.
 const MAX_ATTEMPTS: u32 = 4;
@@ -27,6 +27,7 @@ pub fn prepare(before: Option<&StoredRequest>, command: Command, context: &Conte
     let (state, head) = before.map_or((State::Absent, Head::START), |stored| {
         (State::Submitted(Box::new(stored.request.clone())), stored.head)
     });
+    let vacancy = if let Command::Claim { vacancy, .. } = &command { *vacancy } else { None };
     let events = decide(&state, command, context)?;
     let mut after = state;
     for event in &events {
@@ -48,11 +49,18 @@ pub fn prepare(before: Option<&StoredRequest>, command: Command, context: &Conte
         (true, false) => NameHold::Release,
         (true, true) | (false, false) => NameHold::Keep,
     };
+    let place = match (before.is_some_and(|stored| stored.request.holds_place()), request.holds_place(), vacancy) {
+        (false, true, Some(vacancy)) => PlaceHold::Take(vacancy),
+        (true, false, _) => PlaceHold::Release,
+        // Nobody holds a place that has not been taken from a vacancy: `claim` in `lifecycle` sees to it.
+        (false, true, None) | (true, true, _) | (false, false, _) => PlaceHold::Keep,
+    };
     Ok(Commit {
         expected_version: head.sequence,
         stored: StoredRequest { request: *request, head: chain },
         records,
         name,
+        place,
         idempotency: None,
         quota: None,
     })

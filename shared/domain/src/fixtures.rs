@@ -36,7 +36,7 @@ pub(crate) fn catalog() -> Catalog {
         aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         active_tags: vec!["latest".into(), "latest-dev".into()],
     };
-    Catalog::new(
+    Catalog::of_images(
         at(0),
         vec![
             image("python", CatalogTier::Application, &["docker.io/library/python:latest"]),
@@ -50,7 +50,6 @@ pub(crate) fn catalog() -> Catalog {
             ),
             image("wolfi-base", CatalogTier::Base, &[]),
         ],
-        vec![],
     )
 }
 

@@ -129,6 +129,12 @@ pub struct Tag(String);
 pub struct TagError(String);
 
 impl Tag {
+    /// `latest`: the tag of a reference that names none.
+    #[must_use]
+    pub fn latest() -> Self {
+        Self("latest".to_owned())
+    }
+
     /// The tag.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -218,7 +224,7 @@ impl ImageReference {
         };
         let (name, tag) = match name_and_tag.split_once(':') {
             Some((name, tag)) => (name, tag.parse()?),
-            None => (name_and_tag, Tag("latest".to_owned())),
+            None => (name_and_tag, Tag::latest()),
         };
         let base_image = match path {
             None => false,

@@ -6,8 +6,10 @@
 //! directly.
 
 pub mod api;
+pub mod capacity;
 pub mod catalog;
 pub mod drift;
+pub mod entitlement;
 pub mod envelope;
 pub mod environment;
 pub mod event;
@@ -22,6 +24,7 @@ pub mod person;
 pub mod policy;
 pub mod ports;
 pub mod problem;
+pub mod registry;
 pub mod request;
 pub mod text;
 pub mod time;

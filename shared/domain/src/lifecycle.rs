@@ -1,11 +1,13 @@
 //! The life cycle: which command leads from which state to which event, and what the event changes.
 
+use crate::capacity::Vacancy;
 use crate::event::{Approval, Event, EventKind};
 use crate::journal::{DecisionKind, Digest};
 use crate::person::{Person, Principal};
 use crate::policy::{ApprovalTier, Denied, Policy, Quorum, Standing};
 use crate::request::{
-    Channel, Decision, Failure, Lease, Phase, ProvisionedRepository, Request, Round, Status, Submission,
+    Channel, Decision, Failure, FailureKind, Lease, Phase, ProvisionedRepository, Request, Round, Status, Submission,
+    TAG_WITHIN,
 };
 use crate::text::Comment;
 use crate::time::Timestamp;
@@ -50,6 +52,8 @@ pub enum Command {
     Claim {
         /// The new lease.
         lease: Lease,
+        /// The place to take with it, where places are scarce.
+        vacancy: Option<Vacancy>,
     },
     /// Say that the repository exists.
     Complete {
@@ -67,6 +71,8 @@ pub enum Command {
     },
     /// Say that the image can be pulled.
     ConfirmAvailable,
+    /// Wait no longer for the tag, if that is due.
+    GiveUp,
     /// Send a failed request round again.
     Retry {
         /// Who.
@@ -211,7 +217,7 @@ pub fn decide(state: &State, command: Command, context: &Context<'_>) -> Result<
         Command::Remind => remind(request, context.now)?,
         Command::Escalate => escalate(request, context.now)?,
         Command::Expire => expire(request, context.now)?,
-        Command::Claim { lease } => claim(request, lease, context.now)?,
+        Command::Claim { lease, vacancy } => claim(request, lease, vacancy, context.now)?,
         Command::Complete { lease_id, repository } => {
             holds_lease(request, &lease_id)?;
             EventKind::Provisioned(repository)
@@ -231,6 +237,7 @@ pub fn decide(state: &State, command: Command, context: &Context<'_>) -> Result<
             | Phase::Expired { .. }
             | Phase::Failed { .. } => return Err(wrong_status(request, "confirmed as available")),
         },
+        Command::GiveUp => give_up(request, context.now)?,
         Command::Retry { by, channel } => retry(request, by, channel, context)?,
     };
     Ok(vec![Event { at: context.now, kind }])
@@ -454,7 +461,9 @@ fn expire(request: &Request, now: Timestamp) -> Result<EventKind, Rejection> {
     Ok(EventKind::Expired)
 }
 
-fn claim(request: &Request, lease: Lease, now: Timestamp) -> Result<EventKind, Rejection> {
+/// A place that a lapsed lease holds stays taken: the repository may have been added.
+fn claim(request: &Request, lease: Lease, vacancy: Option<Vacancy>, now: Timestamp) -> Result<EventKind, Rejection> {
+    let lease = Lease { holds_place: vacancy.is_some() || request.holds_place(), ..lease };
     match &request.phase {
         Phase::Approved { .. } => Ok(EventKind::ProvisioningStarted(lease)),
         Phase::Provisioning { lease: held } if held.until <= now => Ok(EventKind::ProvisioningStarted(lease)),
@@ -482,6 +491,36 @@ fn holds_lease(request: &Request, lease_id: &str) -> Result<(), Rejection> {
         | Phase::Cancelled { .. }
         | Phase::Expired { .. }
         | Phase::Failed { .. } => Err(Rejection::LeaseLost),
+    }
+}
+
+fn give_up(request: &Request, now: Timestamp) -> Result<EventKind, Rejection> {
+    match &request.phase {
+        Phase::Provisioned { repository } => {
+            is_due(Some(repository.at.plus(TAG_WITHIN)), now)?;
+            Ok(EventKind::Failed(tag_not_available(request)))
+        }
+        Phase::Pending { .. }
+        | Phase::Approved { .. }
+        | Phase::Provisioning { .. }
+        | Phase::Available { .. }
+        | Phase::Rejected { .. }
+        | Phase::Cancelled { .. }
+        | Phase::Expired { .. }
+        | Phase::Failed { .. } => Err(wrong_status(request, "given up")),
+    }
+}
+
+fn tag_not_available(request: &Request) -> Failure {
+    let name = request.submission.repository_name();
+    let tag = request.submission.image.tag.as_str();
+    let hours = TAG_WITHIN.as_secs() / 3600;
+    Failure {
+        kind: FailureKind::TagNotAvailable,
+        message: format!("The repository {name} is there, but its tag {tag} has not come within {hours} hours."),
+        remedy: format!(
+            "Pull another tag of {name}, or have an administrator look in Chainguard's console why {name} does not sync. Once it does, a retry looks for the tag again."
+        ),
     }
 }
 
@@ -557,7 +596,7 @@ pub fn evolve(state: State, event: &Event) -> State {
         (Phase::Provisioning { .. }, EventKind::Provisioned(repository)) => {
             request.phase = Phase::Provisioned { repository: repository.clone() };
         }
-        (Phase::Provisioning { .. }, EventKind::Failed(failure)) => {
+        (Phase::Provisioning { .. } | Phase::Provisioned { .. }, EventKind::Failed(failure)) => {
             request.phase = Phase::Failed { failure: failure.clone(), at };
         }
         (Phase::Provisioned { .. }, EventKind::Available(repository)) => {

@@ -6,13 +6,16 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::catalog::{Catalog, CatalogImage, CatalogTier};
+use crate::capacity::{Places, Vacancy};
+use crate::catalog::{Catalog, CatalogImage};
+use crate::entitlement::Entitlement;
 use crate::envelope::{BusEvent, Detail};
 use crate::id::{EventId, RequestId};
 use crate::image::RepositoryName;
 use crate::journal::{Digest, Head, Record};
 use crate::listing::{ListFilter, Page, PageSize, Position};
 use crate::policy::RateLimit;
+use crate::registry::ListedRepository;
 use crate::request::Request;
 use crate::time::Timestamp;
 
@@ -51,6 +54,17 @@ pub enum NameHold {
     Release,
 }
 
+/// What happens to the organisation's last places, of which there are not enough for everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaceHold {
+    /// Nothing changes.
+    Keep,
+    /// The request takes one; fails if it is not free any more.
+    Take(Vacancy),
+    /// The request gives its place back.
+    Release,
+}
+
 /// An `Idempotency-Key` of a principal, to be remembered with what it led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
@@ -86,6 +100,8 @@ pub struct Commit {
     pub records: Vec<Record>,
     /// What happens to the repository name.
     pub name: NameHold,
+    /// What happens to the organisation's last places.
+    pub place: PlaceHold,
     /// A key to be remembered.
     pub idempotency: Option<Idempotency>,
     /// A count against a limit.
@@ -115,6 +131,9 @@ pub enum CommitError {
     /// The limit is reached.
     #[error("the rate limit is reached")]
     QuotaExceeded,
+    /// The place is not free any more, or one has been given back since it was looked for.
+    #[error("the organisation's last places changed hands in the meantime")]
+    PlaceTaken,
     /// The store failed; whether the change was carried out is not known.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -124,6 +143,12 @@ pub enum CommitError {
 pub trait LoadRequest {
     /// The request, if there is one.
     fn load_request(&self, id: RequestId) -> impl Future<Output = Result<Option<StoredRequest>, PortError>> + Send;
+}
+
+/// Reads which of the organisation's last places are taken.
+pub trait ReadPlaces {
+    /// As they are at this moment.
+    fn read_places(&self) -> impl Future<Output = Result<Places, PortError>> + Send;
 }
 
 /// Carries out one change.
@@ -415,19 +440,6 @@ impl Repository {
     }
 }
 
-/// What the organisation may have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entitlement {
-    /// The plan's name, as Chainguard writes it.
-    pub plan: String,
-    /// Tiers that are included as a whole.
-    pub tiers: Vec<CatalogTier>,
-    /// Images that are included by name.
-    pub images: Vec<String>,
-    /// Whether single images, not tiers, are what the plan includes.
-    pub by_image: bool,
-}
-
 /// Why a call to Chainguard did not succeed, told apart by what it means for a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainguardError {
@@ -494,8 +506,14 @@ pub trait IdentifyOrganization {
 
 /// Lists the organisation's repositories.
 pub trait ListRepositories {
-    /// All names.
-    fn list_repositories(&self) -> impl Future<Output = Result<Vec<String>, ChainguardError>> + Send;
+    /// All of the organisation itself, without its folders'.
+    fn list_repositories(&self) -> impl Future<Output = Result<Vec<ListedRepository>, ChainguardError>> + Send;
+}
+
+/// Counts the organisation's repositories.
+pub trait CountRepositories {
+    /// How many count against its limit at this moment: its folders' too.
+    fn count_repositories(&self) -> impl Future<Output = Result<u64, ChainguardError>> + Send;
 }
 
 /// Asks whether a tag can be pulled.
@@ -508,6 +526,13 @@ pub trait FindTag {
 pub trait ReadEntitlement {
     /// The effective entitlement.
     fn read_entitlement(&self) -> impl Future<Output = Result<Entitlement, ChainguardError>> + Send;
+}
+
+/// Tells how long the stored credential is good.
+pub trait ReadTokenEnd {
+    /// When a token ends that is stored and that nobody but a person can renew; `None` for a credential that renews
+    /// itself, and where that is not known.
+    fn stored_token_end(&self) -> impl Future<Output = Result<Option<Timestamp>, ChainguardError>> + Send;
 }
 
 /// Fetches what Chainguard offers.

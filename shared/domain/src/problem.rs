@@ -88,6 +88,8 @@ problem_types! {
     DuplicateRequest = ("duplicate-request", 409, "It has been asked for already"),
     /// The organisation has the repository already; pull it, or ask under another name.
     DuplicateImage = ("duplicate-image", 409, "The organisation has it already"),
+    /// The organisation has as many repositories as it may; `detail` says how many, and which might be removed.
+    OrganizationLimitReached = ("organization-limit-reached", 409, "The organisation's registry is full"),
     /// Somebody was faster; `detail` says who decided.
     AlreadyDecided = ("already-decided", 409, "It has been decided already"),
     /// What the caller has seen, by its `digest`, is not what would be decided: read the request again.
@@ -106,6 +108,8 @@ problem_types! {
     InvalidImageReference = ("invalid-image-reference", 422, "It is no image that can be asked for"),
     /// The catalog does not offer the image; `suggestions` has the nearest names.
     ImageNotInCatalog = ("image-not-in-catalog", 422, "The image is not in the catalog"),
+    /// The organisation's plan does not include the image; `detail` says what it does, `suggestions` has the nearest names that it includes.
+    NotEntitled = ("not-entitled", 422, "The plan does not include the image"),
     /// The tier insists on a field that is missing; `field` names it.
     FieldRequiredByTier = ("field-required-by-tier", 422, "The approval tier needs more"),
     /// A rejection needs a reason.

@@ -19,6 +19,9 @@ use crate::time::{Span, Timestamp};
 /// How long an approved request may wait for the provisioner before the steward publishes its approval once more.
 pub const REDELIVER_AFTER: Duration = Duration::from_mins(15);
 
+/// How long a repository may be without the tag that was asked for. Chainguard's documentation speaks of minutes.
+pub const TAG_WITHIN: Duration = Duration::from_hours(24);
+
 /// Through which door something came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -257,6 +260,17 @@ pub struct Lease {
     pub id: String,
     /// Until when.
     pub until: Timestamp,
+    /// Whether one of the organisation's last places is taken for the repository; see [`crate::capacity`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holds_place: bool,
+}
+
+impl Lease {
+    /// A lease without a place.
+    #[must_use]
+    pub const fn new(id: String, until: Timestamp) -> Self {
+        Self { id, until, holds_place: false }
+    }
 }
 
 /// The repository that a request led to.
@@ -310,6 +324,8 @@ pub enum FailureKind {
     PermissionDenied,
     /// The repository exists and was not made for this request.
     DuplicateImage,
+    /// The repository is there, and the tag that was asked for has not come within [`TAG_WITHIN`].
+    TagNotAvailable,
     /// Chainguard did not answer, or answered with an error of its own, to every attempt.
     ChainguardUnavailable,
     /// Chainguard refused the call itself.
@@ -327,6 +343,7 @@ impl FailureKind {
             Self::AuthenticationFailed => "authentication-failed",
             Self::PermissionDenied => "permission-denied",
             Self::DuplicateImage => "duplicate-image",
+            Self::TagNotAvailable => "tag-not-available",
             Self::ChainguardUnavailable => "chainguard-unavailable",
             Self::ChainguardRefused => "chainguard-refused",
         }
@@ -586,6 +603,22 @@ impl Request {
             | Phase::Cancelled { .. }
             | Phase::Expired { .. }
             | Phase::Failed { .. } => None,
+        }
+    }
+
+    /// Whether it holds one of the organisation's last places; see [`crate::capacity`].
+    #[must_use]
+    pub const fn holds_place(&self) -> bool {
+        match &self.phase {
+            Phase::Provisioning { lease } => lease.holds_place,
+            Phase::Pending { .. }
+            | Phase::Approved { .. }
+            | Phase::Provisioned { .. }
+            | Phase::Available { .. }
+            | Phase::Rejected { .. }
+            | Phase::Cancelled { .. }
+            | Phase::Expired { .. }
+            | Phase::Failed { .. } => false,
         }
     }
 

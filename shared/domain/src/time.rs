@@ -1,5 +1,7 @@
 //! Points in time and spans between them.
 
+pub mod words;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

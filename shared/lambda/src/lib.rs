@@ -12,6 +12,7 @@ pub mod http_client;
 pub mod jwt;
 pub mod links;
 pub mod logging;
+pub mod metrics;
 pub mod policy;
 pub mod problem;
 pub mod random;

@@ -76,7 +76,7 @@ impl From<PortError> for ApiError {
 impl From<CommitError> for ApiError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::VersionConflict => {
+            CommitError::VersionConflict | CommitError::PlaceTaken => {
                 Problem::new(ProblemType::Conflict, "The request was changed at the same time. Read it and try again.")
                     .retry_after(1)
             }

@@ -1,5 +1,6 @@
 //! What the functions of the API are configured by.
 
+use domain::capacity::RepositoryLimit;
 use domain::image::Organization;
 use domain::policy::Policy;
 
@@ -11,6 +12,8 @@ use crate::policy;
 pub struct Settings {
     /// The organisation whose registry images are added to.
     pub organization: Organization,
+    /// How many repositories it may have.
+    pub repository_limit: RepositoryLimit,
     /// The API's base address; empty for paths alone.
     pub public_url: String,
     /// The policy in force.
@@ -21,6 +24,7 @@ pub struct Settings {
 pub fn load(environment: &Environment) -> Result<Settings, ConfigurationError> {
     Ok(Settings {
         organization: environment.parsed("ORGANIZATION")?,
+        repository_limit: environment.parsed("REPOSITORY_LIMIT")?,
         public_url: environment.optional("PUBLIC_URL").unwrap_or_default().to_owned(),
         policy: policy::load(environment)?,
     })

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use aws::configuration::Configuration;
 use aws::store::Store;
+use domain::capacity::{Places, Vacancy};
 use domain::catalog::{Catalog, CatalogImage, CatalogTier};
+use domain::entitlement::Entitlement;
 use domain::envelope::Detail;
 use domain::environment::Environment;
 use domain::event::EventType;
@@ -18,19 +20,24 @@ use domain::journal::{self, DecisionKind};
 use domain::lifecycle::{Command, Context, Voice};
 use domain::listing::{ListFilter, PageSize};
 use domain::person::{Person, Principal};
-use domain::policy::{DEFAULT_POLICY, Policy, RateLimit};
+use domain::policy::{ApprovalTier, DEFAULT_POLICY, Policy, RateLimit};
 use domain::ports::{
     ChainguardError, ClaimNotification, Clock, Commit, CommitError, CommitRequest, FindDue, FindIdempotency, FindTag,
     Idempotency, ListRequests, LoadCatalog, LoadRequest, NewIds, NotificationClaim, PortError, Postpone, PublishEvents,
-    Quota, ReadJournal, SaveCatalog,
+    Quota, ReadJournal, ReadPlaces, SaveCatalog, StoredRequest,
 };
-use domain::request::{Channel, Draft, Phase, Request, Status, Submission};
+use domain::registry::Repositories;
+use domain::request::{
+    Channel, Draft, Failure, FailureKind, Lease, Phase, ProvisionedRepository, ProvisioningOutcome, Request, Status,
+    Submission,
+};
 use domain::text::{Justification, TeamName};
 use domain::time::{Span, Timestamp};
 use dynoxide::types::AttributeValue;
 use dynoxide::{Database, ImportOptions};
 use e2e::World;
 use lambda::clock::RandomIds;
+use lambda::metrics::{Measure, Metric};
 use local::options::Options;
 use serde_json::json;
 use steward::sweep::sweep;
@@ -225,6 +232,56 @@ async fn a_quota_counts_what_is_committed_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_the_last_places_each_is_taken_once_and_given_back_with_the_result() {
+    // The running system would provision what is approved.
+    let Crowd { suite, store, .. } = &Crowd::start().await;
+    let mut approved = Vec::new();
+    for repository in ["first", "second", "third"] {
+        let mut submission = suite.submission(repository, 0);
+        submission.tier = ApprovalTier::AutoApprove;
+        submission.terms = None;
+        let commit = prepare(None, Command::Submit(Box::new(submission)), &suite.context(0)).unwrap();
+        store.commit_request(&commit).await.unwrap();
+        approved.push(commit.stored);
+    }
+    assert_eq!(store.read_places().await.unwrap(), Places::default());
+    let claim = |stored: &StoredRequest, vacancy| {
+        let lease = Lease::new("lease".to_owned(), at(100));
+        prepare(Some(stored), Command::Claim { lease, vacancy: Some(vacancy) }, &suite.context(1)).unwrap()
+    };
+    let two = Vacancy { releases: 0, free: 2 };
+    let mut claimed = Vec::new();
+    for stored in &approved[..2] {
+        let commit = claim(stored, two);
+        store.commit_request(&commit).await.unwrap();
+        claimed.push(commit.stored);
+    }
+    assert_eq!(store.read_places().await.unwrap(), Places { taken: 2, releases: 0 });
+    let refused = store.commit_request(&claim(&approved[2], two)).await.unwrap_err();
+    assert!(matches!(refused, CommitError::PlaceTaken), "{refused}");
+
+    let failure =
+        Failure { kind: FailureKind::NotEntitled, message: "not in the plan".to_owned(), remedy: "ask".to_owned() };
+    let fail = Command::Fail { lease_id: "lease".to_owned(), failure };
+    let failed = prepare(Some(&claimed[0]), fail, &suite.context(2)).unwrap();
+    store.commit_request(&failed).await.unwrap();
+    assert_eq!(store.read_places().await.unwrap(), Places { taken: 1, releases: 1 });
+    // Whoever counted before the place was given back may have counted a repository too few.
+    let refused = store.commit_request(&claim(&approved[2], two)).await.unwrap_err();
+    assert!(matches!(refused, CommitError::PlaceTaken), "{refused}");
+    let again = claim(&approved[2], Vacancy { releases: 1, free: 2 });
+    store.commit_request(&again).await.unwrap();
+    for stored in [&claimed[1], &again.stored] {
+        let repository =
+            ProvisionedRepository { id: "a/b".to_owned(), outcome: ProvisioningOutcome::Created, at: at(3) };
+        let complete = Command::Complete { lease_id: "lease".to_owned(), repository };
+        let completed = prepare(Some(stored), complete, &suite.context(3)).unwrap();
+        store.commit_request(&completed).await.unwrap();
+    }
+    assert_eq!(store.read_places().await.unwrap(), Places { taken: 0, releases: 3 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_due_is_found_in_order_and_postponed_once() {
     let suite = Suite::start().await;
     let mut due_at = Vec::new();
@@ -259,6 +316,10 @@ impl FindTag for Nothing {
     async fn has_tag(&self, _: &str, _: &str) -> Result<bool, ChainguardError> {
         Err(ChainguardError::NotFound("tag".to_owned()))
     }
+}
+
+impl Measure for Nothing {
+    fn measure(&self, _: Metric, _: u64, _: Timestamp) {}
 }
 
 struct At(Timestamp);
@@ -357,7 +418,7 @@ impl Crowd {
     /// One run of the steward, and the calls that it made.
     async fn sweep(&self, now: Timestamp) -> (steward::Report, BTreeMap<String, u64>) {
         let before = self.calls();
-        let report = sweep(&self.store, &Nothing, &Nothing, &At(now), &self.suite.policy).await.unwrap();
+        let report = sweep(&self.store, &Nothing, &Nothing, &Nothing, &At(now), &self.suite.policy).await.unwrap();
         let since = |(operation, count): (String, u64)| {
             let count = count - before.get(&operation).copied().unwrap_or(0);
             (count > 0).then_some((operation, count))
@@ -471,7 +532,9 @@ async fn a_notification_is_claimed_once_until_it_is_sent_released_or_lapsed() {
 async fn a_catalog_of_thousands_is_kept_as_a_whole() {
     let suite = Suite::start().await;
     let images: Vec<CatalogImage> = (0..3000).map(|index| image(&format!("image-{index:05}"))).collect();
-    let catalog = Catalog::new(at(0), images, vec!["python".to_owned()]);
+    let catalog = Catalog::of_images(at(0), images)
+        .with_repositories(Repositories::new(at(0), vec!["python".to_owned().into()], 3))
+        .with_entitlement(at(1), Entitlement::default());
     suite.store.save_catalog(&catalog).await.unwrap();
     assert_eq!(suite.store.load_catalog().await.unwrap(), Some(catalog));
     suite.world.runtime.stop().await;

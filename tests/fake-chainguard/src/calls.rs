@@ -7,6 +7,7 @@ use std::{
 
 use axum::http::{Method, Uri};
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::routing::Route;
 
@@ -33,6 +34,8 @@ pub struct Call {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     log: Mutex<Log>,
+    /// By call, how many have been settled.
+    settled: watch::Sender<BTreeMap<Route, u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +79,20 @@ impl Calls {
         if let Some(call) = index.and_then(|index| log.remembered.get_mut(index)) {
             call.status = status;
         }
+    }
+
+    /// Counts a call of which nothing but the answer is left.
+    pub(crate) fn settled(&self, route: Option<Route>) {
+        if let Some(route) = route {
+            self.settled.send_modify(|settled| *settled.entry(route).or_default() += 1);
+        }
+    }
+
+    /// Waits until `count` calls of `route` have been settled.
+    pub(crate) async fn until_settled(&self, route: Route, count: u64) {
+        let mut settled = self.settled.subscribe();
+        // The sender lives as long as `self`: nothing but the count ends this.
+        settled.wait_for(|settled| settled.get(&route).copied().unwrap_or_default() >= count).await.ok();
     }
 
     pub(crate) fn remembered(&self) -> Vec<Call> {

@@ -36,6 +36,7 @@ enum FaultKind {
     Status { http: u16, grpc_code: i32, message: String },
     HtmlBadGateway,
     Delay { milliseconds: u64 },
+    AnswerLate { milliseconds: u64 },
     DropBefore,
     DropAfter,
     MalformedJson,
@@ -47,6 +48,7 @@ impl From<FaultKind> for Fault {
             FaultKind::Status { http, grpc_code, message } => Self::Status { http, grpc_code, message },
             FaultKind::HtmlBadGateway => Self::HtmlBadGateway,
             FaultKind::Delay { milliseconds } => Self::Delay(Duration::from_millis(milliseconds)),
+            FaultKind::AnswerLate { milliseconds } => Self::AnswerLate(Duration::from_millis(milliseconds)),
             FaultKind::DropBefore => Self::DropBefore,
             FaultKind::DropAfter => Self::DropAfter,
             FaultKind::MalformedJson => Self::MalformedJson,
@@ -59,12 +61,17 @@ impl From<Fault> for FaultKind {
         match fault {
             Fault::Status { http, grpc_code, message } => Self::Status { http, grpc_code, message },
             Fault::HtmlBadGateway => Self::HtmlBadGateway,
-            Fault::Delay(delay) => Self::Delay { milliseconds: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX) },
+            Fault::Delay(delay) => Self::Delay { milliseconds: milliseconds(delay) },
+            Fault::AnswerLate(delay) => Self::AnswerLate { milliseconds: milliseconds(delay) },
             Fault::DropBefore => Self::DropBefore,
             Fault::DropAfter => Self::DropAfter,
             Fault::MalformedJson => Self::MalformedJson,
         }
     }
+}
+
+fn milliseconds(delay: Duration) -> u64 {
+    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `PUT /_fake/faults`: these faults and no others are to come. A list that is not understood changes nothing.

@@ -233,6 +233,13 @@ impl FakeChainguard {
         self.inner.calls.count(route)
     }
 
+    /// Waits until `count` calls of `route` have been settled since the fake was made: all has been done that they do, and
+    /// what is left is the answer, or the wait for one. Nothing of an answer has been sent when the count goes up, so
+    /// whoever stops their client at this moment stops it before it has learnt anything.
+    pub async fn until_settled(&self, route: Route, count: u64) {
+        self.inner.calls.until_settled(route, count).await;
+    }
+
     /// What is still to go wrong.
     #[must_use]
     pub fn faults(&self) -> &Faults {
@@ -296,7 +303,7 @@ async fn platform(Shared(fake): Shared<FakeChainguard>, request: Request) -> Res
     let route = matched.as_ref().ok().map(|matched| matched.route);
     let number = inner.calls.arrived(route, &parts.method, &parts.uri);
     let fault = route.and_then(|route| inner.faults.take(route));
-    let outcome = suffer(fault, answer(inner, matched, parts, body)).await;
+    let outcome = suffer(fault, answer(inner, matched, parts, body), || inner.calls.settled(route)).await;
     inner.calls.answered(number, outcome.status());
     outcome.into_response()
 }

@@ -36,6 +36,9 @@ pub enum Fault {
     /// The call takes this long and then goes its way. Nothing is done while it waits, so a client that gives up before
     /// the end has changed nothing.
     Delay(Duration),
+    /// The call is carried out at once, and its answer takes this long: a client that gives up before the end has changed
+    /// something.
+    AnswerLate(Duration),
     /// The connection goes away without a byte of a response, and nothing is done.
     DropBefore,
     /// The connection goes away without a byte of a response, and the call was carried out.
@@ -119,10 +122,30 @@ impl IntoResponse for Outcome {
     }
 }
 
-/// Carries a call out with what goes wrong with it.
-pub(crate) async fn suffer(fault: Option<Fault>, call: impl Future<Output = Response>) -> Outcome {
+/// Carries a call out with what goes wrong with it. `settled` is told of the moment at which nothing but the answer, or a
+/// delay, is left of it.
+pub(crate) async fn suffer(
+    fault: Option<Fault>,
+    call: impl Future<Output = Response>,
+    settled: impl FnOnce(),
+) -> Outcome {
+    if let Some(Fault::Delay(delay)) = fault {
+        settled();
+        tokio::time::sleep(delay).await;
+        return Outcome::Answered(call.await);
+    }
+    let late_by = if let Some(Fault::AnswerLate(delay)) = fault { Some(delay) } else { None };
+    let outcome = carry_out(fault, call).await;
+    settled();
+    if let Some(delay) = late_by {
+        tokio::time::sleep(delay).await;
+    }
+    outcome
+}
+
+async fn carry_out(fault: Option<Fault>, call: impl Future<Output = Response>) -> Outcome {
     match fault {
-        None => Outcome::Answered(call.await),
+        None | Some(Fault::Delay(_) | Fault::AnswerLate(_)) => Outcome::Answered(call.await),
         Some(Fault::Status { http, grpc_code, message }) => {
             let http = StatusCode::from_u16(http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Outcome::Answered(status::raw(http, grpc_code, &message))
@@ -131,10 +154,6 @@ pub(crate) async fn suffer(fault: Option<Fault>, call: impl Future<Output = Resp
             let page =
                 "<html><head><title>502 Server Error</title></head><body><h1>Error: Server Error</h1></body></html>";
             Outcome::Answered((StatusCode::BAD_GATEWAY, Html(page)).into_response())
-        }
-        Some(Fault::Delay(delay)) => {
-            tokio::time::sleep(delay).await;
-            Outcome::Answered(call.await)
         }
         Some(Fault::DropBefore) => Outcome::Dropped,
         Some(Fault::DropAfter) => {

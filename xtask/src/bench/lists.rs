@@ -282,14 +282,14 @@ impl Copied {
         if outcome == Outcome::Available {
             // Later than the submission, so that no two times of the item are the same text.
             let now = SystemClock.now().plus(Duration::from_secs(1));
-            let lease = Lease { id: "lease".to_owned(), until: now.plus(Duration::from_secs(75)) };
+            let lease = Lease::new("lease".to_owned(), now.plus(Duration::from_secs(75)));
             let repository = ProvisionedRepository {
                 id: format!("{}/{}", "0".repeat(40), "1".repeat(16)),
                 outcome: ProvisioningOutcome::Created,
                 at: now,
             };
             let complete = Command::Complete { lease_id: lease.id.clone(), repository };
-            for command in [Command::Claim { lease }, complete, Command::ConfirmAvailable] {
+            for command in [Command::Claim { lease, vacancy: None }, complete, Command::ConfirmAvailable] {
                 stored = advance(store, &stored, command, &Context { now, policy }).await?;
             }
         }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow};
 use domain::api::SubmitRequest;
 use domain::catalog::{Catalog, CatalogImage, CatalogTier};
 use domain::drift::{DriftDetail, DriftKind, RepositoryDrift};
+use domain::entitlement::{Entitlement, PlanKind};
 use domain::envelope::Detail;
 use domain::environment::Environment;
 use domain::event::EventType;
@@ -18,7 +19,7 @@ use domain::lifecycle::{self, Command, Voice};
 use domain::link::Link;
 use domain::person::{Person, Principal};
 use domain::policy::{DEFAULT_POLICY, Policy};
-use domain::ports::{Delivery, Entitlement, StoredRequest};
+use domain::ports::{Delivery, StoredRequest};
 use domain::request::{Channel, Lease, ProvisionedRepository, ProvisioningOutcome, Submission};
 use domain::text::Comment;
 use domain::time::Timestamp;
@@ -225,8 +226,8 @@ impl<'a> Telling<'a> {
 
     /// The provisioner takes it up.
     fn claimed(&mut self) -> anyhow::Result<()> {
-        let lease = Lease { id: "sample-lease".to_owned(), until: self.now.plus(TO_CLAIM).plus(LEASE) };
-        self.then(TO_CLAIM, Command::Claim { lease })
+        let lease = Lease::new("sample-lease".to_owned(), self.now.plus(TO_CLAIM).plus(LEASE));
+        self.then(TO_CLAIM, Command::Claim { lease, vacancy: None })
     }
 
     /// The provisioner adds it, and the steward sees its tags.
@@ -305,10 +306,10 @@ fn retried(policy: &Policy) -> anyhow::Result<Story> {
     story.decided(2 * HOUR, lena(), DecisionKind::Approved, "Agreed, with the nightly rebuild.")?;
     story.claimed()?;
     let entitlement = Entitlement {
-        plan: "Applications".to_owned(),
+        plan: "CATALOG".to_owned(),
+        by: PlanKind::Tiers,
         tiers: vec![CatalogTier::Application],
-        images: Vec::new(),
-        by_image: false,
+        ..Entitlement::default()
     };
     let submission = &story.stored.request.submission;
     let failure = provisioner::failure::denied("permission denied", submission, &entitlement);
@@ -410,7 +411,7 @@ fn catalog(fetched_at: Timestamp) -> anyhow::Result<Catalog> {
         image("python", CatalogTier::Application)?,
         image("wolfi-base", CatalogTier::Base)?,
     ];
-    Ok(Catalog::new(fetched_at, images, Vec::new()))
+    Ok(Catalog::of_images(fetched_at, images))
 }
 
 /// The id of the request of this moment: a real `UUIDv7`, but for its random bytes.

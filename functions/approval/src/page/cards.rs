@@ -12,7 +12,7 @@ use crate::sentence::{Sentence, grouped};
 /// Names of the same kind that are listed, at most.
 const SHOWN_NAMES: usize = 4;
 /// From how many hundredths of the limit on somebody should think of it.
-const NEARLY_FULL_PERCENT: usize = 90;
+const NEARLY_FULL_PERCENT: u64 = 90;
 
 /// One subject of evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Weight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gauge {
     /// In hundredths, at most 100.
-    pub(crate) percent: usize,
+    pub(crate) percent: u64,
     /// Whether somebody should think of it.
     pub(crate) nearly_full: bool,
 }
@@ -198,7 +198,7 @@ fn organization(evidence: &Evidence, submission: &Submission, now: Timestamp) ->
 }
 
 /// How much of what the organisation may have it has, in hundredths, rounded down.
-fn percent_used(organization: &OrganizationEvidence) -> usize {
+fn percent_used(organization: &OrganizationEvidence) -> u64 {
     organization.repositories.saturating_mul(100) / organization.limit.max(1)
 }
 
@@ -214,7 +214,7 @@ fn organization_findings(organization: &OrganizationEvidence, submission: &Submi
     let percent = percent_used(organization);
     let many = format!("{} of {} repositories ({percent} %).", grouped(count), grouped(limit));
     let room = if count >= limit {
-        Finding::new(Weight::Notable, Sentence::of(many).say(" The usual limit is reached."))
+        Finding::new(Weight::Notable, Sentence::of(many).say(" The limit is reached."))
     } else if percent >= NEARLY_FULL_PERCENT {
         let room = format!(" There is room for {} more.", grouped(limit - count));
         Finding::new(Weight::Notable, Sentence::of(many).say(room))

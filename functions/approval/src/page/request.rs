@@ -509,21 +509,18 @@ fn consequence(choices: &Choices) -> Sentence {
 impl HowTo {
     fn new(request: &Request, settings: &Settings) -> Self {
         let submission = &request.submission;
-        let channels = settings.policy.review(submission.tier).map(|tier| tier.channels.as_slice()).unwrap_or_default();
-        let first = Sentence::of("This link shows the request. Requests of the tier ")
-            .code(submission.tier.as_str())
-            .say(" are not decided by link");
-        let mut notes = vec![match channels {
-            [] => first.say("."),
-            _ => first.say(", but through ").names(channels.iter().map(|channel| channel_name(*channel))).say("."),
-        }];
-        if !channels.contains(&Channel::Api) {
-            return Self { notes, commands: Vec::new() };
-        }
-        notes.push(Sentence::of("With your token in ").code("TOKEN").say(
-            ", paste one of these into a terminal. The digest stands \
-             for what you see here: if the request changes before you decide, nothing is decided.",
-        ));
+        let channels = settings.policy.review(submission.tier).into_iter().flat_map(|tier| &tier.channels);
+        let notes = vec![
+            Sentence::of("This link shows the request. Requests of the tier ")
+                .code(submission.tier.as_str())
+                .say(" are not decided by link, but through ")
+                .names(channels.map(|channel| channel_name(*channel)))
+                .say("."),
+            Sentence::of("With your token in ").code("TOKEN").say(
+                ", paste one of these into a terminal. The digest stands \
+                 for what you see here: if the request changes before you decide, nothing is decided.",
+            ),
+        ];
         let base = match settings.public_url.trim_end_matches('/') {
             "" => UNKNOWN_BASE,
             base => base,

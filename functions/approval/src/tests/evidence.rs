@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use domain::catalog::{Catalog, CatalogImage, CatalogTier, REPOSITORY_LIMIT};
+use domain::catalog::{Catalog, CatalogImage, CatalogTier};
 use domain::journal::DecisionKind;
 use domain::lifecycle::Command;
+use domain::registry::Repositories;
 use domain::request::Draft;
 use domain::text::TeamName;
 
 use super::world::{DANA, Fault, World, draft, form, id, person, principal, start, voice};
+
+fn catalog_with(images: Vec<CatalogImage>, has: Vec<String>) -> Catalog {
+    let repositories = Repositories::new(start(), has.into_iter().map(Into::into).collect(), 0);
+    Catalog::of_images(start(), images).with_repositories(repositories)
+}
 
 async fn shown(world: &World) -> String {
     let query = world.query(id(1), DANA);
@@ -58,7 +64,7 @@ async fn the_catalog_says_what_it_knows() {
     ] {
         let world = World::new();
         world.submit(1, draft()).await;
-        *world.catalog.lock().unwrap() = Some(Catalog::new(start().minus(Duration::from_mins(9)), images, vec![]));
+        *world.catalog.lock().unwrap() = Some(Catalog::of_images(start().minus(Duration::from_mins(9)), images));
         let page = shown(&world).await;
         for part in says {
             assert!(page.contains(part), "{part} in {page}");
@@ -74,7 +80,7 @@ async fn the_registry_is_shown_with_the_room_that_it_has() {
         (repositories(0), "0 of 2,500 repositories (0 %)."),
         (repositories(1_234), "1,234 of 2,500 repositories (49 %)."),
         (repositories(2_499), "2,499 of 2,500 repositories (99 %). There is room for 1 more."),
-        (repositories(REPOSITORY_LIMIT), "2,500 of 2,500 repositories (100 %). The usual limit is reached."),
+        (repositories(2_500), "2,500 of 2,500 repositories (100 %). The limit is reached."),
         (
             vec!["python".to_owned()],
             "There is a repository <code><bdi>python</bdi></code> already. Adding it would fail.",
@@ -83,7 +89,7 @@ async fn the_registry_is_shown_with_the_room_that_it_has() {
         let world = World::new();
         world.submit(1, draft()).await;
         let images = vec![image("python", CatalogTier::Application, &["latest-dev"], 0)];
-        *world.catalog.lock().unwrap() = Some(Catalog::new(start(), images, has));
+        *world.catalog.lock().unwrap() = Some(catalog_with(images, has));
         let page = shown(&world).await;
         assert!(page.contains(says), "{says} in {page}");
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_lambda_events::encodings::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::capacity::RepositoryLimit;
 use domain::catalog::{Catalog, CatalogImage, CatalogTier};
 use domain::environment::Environment;
 use domain::execute::{execute, prepare};
@@ -21,6 +22,7 @@ use domain::ports::{
     Clock, Commit, CommitError, CommitRequest, ListRequests, LoadCatalog, LoadRequest, PortError, ReadSecret,
     StoredRequest,
 };
+use domain::registry::Repositories;
 use domain::request::{
     Channel, Draft, Failure, FailureKind, Lease, ProvisionedRepository, ProvisioningOutcome, Request, Submission,
 };
@@ -216,15 +218,17 @@ pub(super) fn catalog() -> Catalog {
         aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         active_tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
     };
-    Catalog::new(
-        start().minus(Duration::from_mins(4)),
+    let read_at = start().minus(Duration::from_mins(4));
+    let repositories = (0..1_234).map(|number| format!("repository-{number}").into()).collect();
+    Catalog::of_images(
+        read_at,
         vec![
             image("python", CatalogTier::Application, &["docker.io/library/python:latest"], &["latest", "latest-dev"]),
             image("python-fips", CatalogTier::Fips, &[], &["latest"]),
             image("node", CatalogTier::Application, &[], &["latest"]),
         ],
-        (0..1_234).map(|number| format!("repository-{number}")).collect(),
     )
+    .with_repositories(Repositories::new(read_at, repositories, 0))
 }
 
 /// What holds for every answer to whoever follows a link, whatever it says.
@@ -291,6 +295,7 @@ impl World {
         Self {
             now: Mutex::new(start()),
             settings: Settings {
+                repository_limit: RepositoryLimit::USUAL,
                 organization: "acme".parse().unwrap(),
                 public_url: "https://images.acme.example".to_owned(),
                 policy,
@@ -356,16 +361,16 @@ impl World {
     }
 
     pub(super) async fn provision(&self, id: RequestId) {
-        let lease = Lease { id: "lease".to_owned(), until: self.now().plus(Duration::from_mins(1)) };
-        self.happen(id, Command::Claim { lease }).await;
+        let lease = Lease::new("lease".to_owned(), self.now().plus(Duration::from_mins(1)));
+        self.happen(id, Command::Claim { lease, vacancy: None }).await;
         let at = self.now();
         let repository = ProvisionedRepository { id: "a1/b2".to_owned(), outcome: ProvisioningOutcome::Created, at };
         self.happen(id, Command::Complete { lease_id: "lease".to_owned(), repository }).await;
     }
 
     pub(super) async fn fail(&self, id: RequestId) {
-        let lease = Lease { id: "lease".to_owned(), until: self.now().plus(Duration::from_mins(1)) };
-        self.happen(id, Command::Claim { lease }).await;
+        let lease = Lease::new("lease".to_owned(), self.now().plus(Duration::from_mins(1)));
+        self.happen(id, Command::Claim { lease, vacancy: None }).await;
         let failure = Failure {
             kind: FailureKind::NotEntitled,
             message: "The plan does not include python.".to_owned(),

@@ -227,7 +227,7 @@ impl World {
         let submission = Submission::assess(draft, &image, &POLICY, id(), world.now()).unwrap();
         world.carry_out(Command::Submit(Box::new(submission)));
         let until = world.now().plus(Duration::from_mins(1));
-        world.carry_out(Command::Claim { lease: Lease { id: "lease".to_owned(), until } });
+        world.carry_out(Command::Claim { lease: Lease::new("lease".to_owned(), until), vacancy: None });
         world.make(REPOSITORY, "python", &Repository::description_for(id()));
         world
     }

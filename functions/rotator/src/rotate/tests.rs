@@ -18,7 +18,7 @@ struct World {
     /// What Chainguard says of any credential.
     checked: Result<Option<Timestamp>, ChainguardError>,
     checks: Mutex<u32>,
-    reported: Mutex<Vec<Duration>>,
+    reported: Mutex<Vec<(Metric, u64)>>,
 }
 
 #[derive(Clone, Default)]
@@ -156,10 +156,10 @@ impl CheckCredential for World {
     }
 }
 
-impl ReportLife for World {
-    fn report_life(&self, left: Duration, now: Timestamp) {
+impl Measure for World {
+    fn measure(&self, metric: Metric, value: u64, now: Timestamp) {
         assert_eq!(now, self.now());
-        self.reported.lock().unwrap().push(left);
+        self.reported.lock().unwrap().push((metric, value));
     }
 }
 
@@ -364,7 +364,7 @@ async fn a_stored_token_is_not_renewed_and_says_how_long_it_lives() {
         let text = error.to_string();
         assert!(text.contains("cannot be renewed automatically") && text.contains("aws-web-identity"), "{text}");
         assert!(text.contains(&format!("good for {} minutes", left.as_secs() / 60)), "{text}");
-        assert_eq!(*world.reported.lock().unwrap(), [left]);
+        assert_eq!(*world.reported.lock().unwrap(), [(Metric::StoredTokenRemaining, left.as_secs())]);
         assert_eq!(world.text(PENDING), None);
     }
     let down = ChainguardError::Unavailable("down".to_owned());

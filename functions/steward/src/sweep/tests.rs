@@ -55,6 +55,13 @@ async fn overtaken() {
     .await;
 }
 
+/// Metrics are read elsewhere.
+struct Unmeasured;
+
+impl Measure for Unmeasured {
+    fn measure(&self, _: Metric, _: u64, _: Timestamp) {}
+}
+
 impl FindDue for Memory {
     async fn find_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, PortError> {
         overtaken().await;
@@ -180,8 +187,8 @@ impl Memory {
     async fn fail_and_send_round_again(&self, id: RequestId, approved: Duration, again: Duration) {
         let lead = principal("dana", &["data-engineering-leads"]);
         self.carry_out(id, approved, Command::Decide { answer: DecisionKind::Approved, voice: voice(lead) }).await;
-        let lease = Lease { id: "lease".to_owned(), until: start().plus(approved + HOUR) };
-        self.carry_out(id, approved, Command::Claim { lease }).await;
+        let lease = Lease::new("lease".to_owned(), start().plus(approved + HOUR));
+        self.carry_out(id, approved, Command::Claim { lease, vacancy: None }).await;
         let failure =
             Failure { kind: FailureKind::NotEntitled, message: "not in the plan".into(), remedy: "ask sales".into() };
         self.carry_out(id, approved, Command::Fail { lease_id: "lease".to_owned(), failure }).await;
@@ -196,15 +203,15 @@ impl Memory {
     /// One run, so long after the start.
     async fn sweep(&self, after: Duration) -> Report {
         self.set_time(after);
-        sweep(self, self, &NoChainguard, self, &POLICY).await.unwrap()
+        sweep(self, self, &NoChainguard, &Unmeasured, self, &POLICY).await.unwrap()
     }
 
     /// Two runs at once, so long after the start, which make their calls in this order: for each bit one call of the
     /// first run, or of the second.
     fn two_sweeps(&self, after: Duration, order: u32) {
         self.set_time(after);
-        let mut first = pin!(sweep(self, self, &NoChainguard, self, &POLICY));
-        let mut second = pin!(sweep(self, self, &NoChainguard, self, &POLICY));
+        let mut first = pin!(sweep(self, self, &NoChainguard, &Unmeasured, self, &POLICY));
+        let mut second = pin!(sweep(self, self, &NoChainguard, &Unmeasured, self, &POLICY));
         let mut context = TaskContext::from_waker(Waker::noop());
         let mut reports = [None, None];
         for step in 0.. {

@@ -5,12 +5,15 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use domain::capacity::Vacancy;
 use domain::event::EventType;
 use domain::id::RequestId;
 use domain::journal::Digest;
-use domain::ports::{Commit, CommitError, CommitRequest, FindIdempotency, Idempotency, NameHold, PortError, Quota};
+use domain::ports::{
+    Commit, CommitError, CommitRequest, FindIdempotency, Idempotency, NameHold, PlaceHold, PortError, Quota,
+};
 use domain::time::Timestamp;
 
 use super::Store;
@@ -46,6 +49,7 @@ enum Part {
     Idempotency,
     Version,
     Name,
+    Place,
     Quota,
 }
 
@@ -112,6 +116,9 @@ impl Store {
         if let Some(item) = self.name(commit)? {
             add(Part::Name, item);
         }
+        if let Some(item) = Self::place(&self.requests_table, commit)? {
+            add(Part::Place, item);
+        }
         if let Some(quota) = &commit.quota {
             add(Part::Quota, self.quota(quota)?);
         }
@@ -174,6 +181,34 @@ impl Store {
                 Some(TransactWriteItem::builder().delete(delete).build())
             }
         })
+    }
+
+    /// Whoever gives a place back says so in the same step: a count that was made before is not good after.
+    fn place(table: &str, commit: &Commit) -> Result<Option<TransactWriteItem>, PortError> {
+        let id = commit.stored.request.submission.id.to_string();
+        let update = Update::builder()
+            .table_name(table)
+            .set_key(Some(key_attributes(&Key::places())))
+            .expression_attribute_values(":id", AttributeValue::Ss(vec![id]))
+            .expression_attribute_values(":entity", text("places"))
+            .expression_attribute_values(":schema", number(1));
+        let update = match commit.place {
+            PlaceHold::Keep => return Ok(None),
+            PlaceHold::Take(Vacancy { releases, free }) => update
+                .update_expression("ADD places :id SET entity = :entity, schemaVersion = :schema")
+                // Before the first release there is no number.
+                .condition_expression(
+                    "(releases = :releases OR attribute_not_exists(releases) AND :releases = :none) AND (attribute_not_exists(places) OR size(places) < :free)",
+                )
+                .expression_attribute_values(":releases", number(releases))
+                .expression_attribute_values(":none", number(0))
+                .expression_attribute_values(":free", number(free)),
+            PlaceHold::Release => update
+                .update_expression("DELETE places :id ADD releases :one SET entity = :entity, schemaVersion = :schema")
+                .expression_attribute_values(":one", number(1)),
+        };
+        let update = update.build().map_err(|error| request_error(OPERATION, error))?;
+        Ok(Some(TransactWriteItem::builder().update(update).build()))
     }
 
     /// For whom a repository was made, so that it is known when Chainguard tells of nothing but its id: also when it is
@@ -246,6 +281,7 @@ fn condition_failure(parts: &[Part], reasons: &[CancellationReason]) -> Result<O
     Ok(Some(match part {
         Part::Version => CommitError::VersionConflict,
         Part::Quota => CommitError::QuotaExceeded,
+        Part::Place => CommitError::PlaceTaken,
         Part::Name => CommitError::NameTaken { holder: request_of(reason.item())? },
         Part::Idempotency => {
             CommitError::KeyUsed { request: request_of(reason.item())?, body: body_of(reason.item())? }

@@ -58,6 +58,11 @@ impl Key {
         Self::new("CATALOG#current".to_owned(), "SNAPSHOT")
     }
 
+    /// One item for all: the organisation's places are few, and are counted together.
+    pub(super) fn places() -> Self {
+        Self::new("PLACES".to_owned(), "PLACES")
+    }
+
     pub(super) fn notification(event: EventId, channel: &str) -> Self {
         Self::new(format!("NOTIFICATION#{event}"), channel)
     }

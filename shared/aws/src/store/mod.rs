@@ -1,7 +1,7 @@
 //! The two tables.
 //!
 //! `Requests` holds what is: requests, who holds which repository name, which repository was made for which request,
-//! idempotency keys, counts, what was sent and delivered, the catalog.
+//! idempotency keys, counts, the organisation's last places, what was sent and delivered, the catalog.
 //! `Journal` holds what happened, and takes new items only.
 
 mod catalog;
@@ -11,6 +11,7 @@ mod item;
 mod journal;
 mod keys;
 mod notifications;
+mod places;
 mod repositories;
 mod requests;
 mod version_1;

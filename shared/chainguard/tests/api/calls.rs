@@ -1,5 +1,7 @@
 //! What each port does when nothing goes wrong, against the fake.
 
+use crate::support::names;
+use domain::entitlement::PlanKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -60,19 +62,19 @@ async fn what_the_platform_will_not_create_is_told_apart() {
 #[tokio::test]
 async fn all_pages_of_the_organisations_repositories_are_listed() {
     let running = Running::start(Options::default()).await;
-    let names: Vec<String> = (0..450).map(|number| format!("image-{number:03}")).collect();
-    for name in &names {
+    let all: Vec<String> = (0..450).map(|number| format!("image-{number:03}")).collect();
+    for name in &all {
         running.fake.seed_repository(name, "").unwrap();
     }
     running.fake.seed_repository_of_another_organization("foreign").unwrap();
-    assert_eq!(running.client(STORED_TOKEN).list_repositories().await.unwrap(), names);
+    assert_eq!(names(running.client(STORED_TOKEN).list_repositories().await.unwrap()), all);
     assert_eq!(running.count(Route::ListReposV2), 3);
 }
 
 #[tokio::test]
 async fn an_organisation_without_repositories_has_an_empty_list() {
     let running = Running::start(Options::default()).await;
-    assert_eq!(running.client(STORED_TOKEN).list_repositories().await.unwrap(), Vec::<String>::new());
+    assert_eq!(names(running.client(STORED_TOKEN).list_repositories().await.unwrap()), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -97,17 +99,17 @@ async fn the_entitlement_is_the_plans() {
     let client = running.client(STORED_TOKEN);
     running.fake.set_entitlement(Entitlement::Catalog { tiers: vec![Tier::Base, Tier::Fips] });
     let catalog = client.read_entitlement().await.unwrap();
-    assert_eq!((catalog.plan.as_str(), catalog.by_image), ("CATALOG", false));
+    assert_eq!((catalog.plan.as_str(), catalog.by), ("CATALOG", PlanKind::Tiers));
     assert_eq!(catalog.tiers, [CatalogTier::Base, CatalogTier::Fips]);
 
     let images = vec!["nginx".to_owned(), "go".to_owned()];
     running.fake.set_entitlement(Entitlement::PerImage { images: images.clone(), quota: [(Tier::Base, 3)].into() });
     let per_image = client.read_entitlement().await.unwrap();
-    assert_eq!((per_image.plan.as_str(), per_image.by_image, per_image.images), ("PER_IMAGE", true, images));
+    assert_eq!((per_image.plan.as_str(), per_image.by, per_image.images), ("PER_IMAGE", PlanKind::Images, images));
 
     running.fake.set_entitlement(Entitlement::Absent);
     let absent = client.read_entitlement().await.unwrap();
-    assert!(absent.tiers.is_empty() && absent.images.is_empty() && !absent.by_image, "{absent:?}");
+    assert!(absent.tiers.is_empty() && absent.images.is_empty() && absent.by == PlanKind::Unknown, "{absent:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Everything that can go wrong on the way: what it is taken for, and how often the call is made.
 
+use domain::ports::CountRepositories as _;
 use std::pin::Pin;
 use std::time::Duration;
 

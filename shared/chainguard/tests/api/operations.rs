@@ -1,6 +1,7 @@
 //! What is asked of Chainguard besides the ports, against the fake.
 
 use chainguard::{Allowance, Capability, SyncState, TierQuota};
+use domain::ports::CountRepositories as _;
 use domain::ports::{ChainguardError, CreateRepository as _};
 use fake_chainguard::{Entitlement, Options, Route, Tier, TokenCheck};
 use serde_json::json;

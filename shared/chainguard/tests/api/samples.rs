@@ -1,6 +1,9 @@
 //! The samples of the project's fact sheet, as far as they are calls of this client: each is asked for as the sample says,
 //! and its answer is read.
 
+use crate::support::names;
+use domain::entitlement::PlanKind;
+use domain::ports::CountRepositories as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -133,7 +136,7 @@ async fn the_pages_of_the_v2_list_are_followed() {
         _ => (404, String::new()),
     })
     .await;
-    assert_eq!(client_of(&server).list_repositories().await.unwrap(), ["nginx", "python", "redis"]);
+    assert_eq!(names(client_of(&server).list_repositories().await.unwrap()), ["nginx", "python", "redis"]);
     for seen in server.seen() {
         assert_eq!(seen.query("uidp.childrenOf"), Some(ORG));
         assert_eq!((seen.query("page_size"), seen.query("order_by")), (Some("200"), Some("name")));
@@ -156,7 +159,7 @@ async fn the_tag_is_found() {
 async fn the_entitlement_is_read() {
     let server = replay("ent-effective-catalog").await;
     let entitlement = client_of(&server).read_entitlement().await.unwrap();
-    assert_eq!((entitlement.plan.as_str(), entitlement.by_image), ("CATALOG", false));
+    assert_eq!((entitlement.plan.as_str(), entitlement.by), ("CATALOG", PlanKind::Tiers));
     assert_eq!(entitlement.tiers, [CatalogTier::Application, CatalogTier::Base]);
     assert_eq!(as_asked(&server.seen()[0]), asked(&sample("ent-effective-catalog")));
 }

@@ -227,3 +227,8 @@ impl Running {
 pub(crate) fn name(text: &str) -> RepositoryName {
     text.parse().unwrap()
 }
+
+/// The names of what was listed.
+pub(crate) fn names(listed: Vec<domain::registry::ListedRepository>) -> Vec<String> {
+    listed.into_iter().map(|repository| repository.name).collect()
+}

@@ -17,7 +17,7 @@ fn chain() -> Vec<Record> {
             comment: Some(Comment::new("fine").unwrap()),
             channel: Channel::Api,
         })),
-        EventKind::ProvisioningStarted(crate::request::Lease { id: "l".into(), until: at(100) }),
+        EventKind::ProvisioningStarted(crate::request::Lease::new("l".into(), at(100))),
         EventKind::Expired,
     ];
     let mut head = Head::START;

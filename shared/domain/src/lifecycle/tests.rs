@@ -4,8 +4,8 @@ use super::*;
 use crate::environment::Environment;
 use crate::execute::prepare;
 use crate::fixtures::{at, policy, principal, submission};
-use crate::journal;
-use crate::ports::{NameHold, StoredRequest};
+use crate::journal::{self, Head};
+use crate::ports::{NameHold, PlaceHold, StoredRequest};
 use crate::request::{FailureKind, ProvisioningOutcome};
 
 fn lead() -> Principal {
@@ -25,7 +25,7 @@ fn commander() -> Principal {
 }
 
 fn lease(id: &str, until: i64) -> Lease {
-    Lease { id: id.into(), until: at(until) }
+    Lease::new(id.into(), at(until))
 }
 
 fn repository() -> ProvisionedRepository {
@@ -59,10 +59,11 @@ fn commands(now: i64) -> Vec<(&'static str, Command)> {
         ("Remind", Command::Remind),
         ("Escalate", Command::Escalate),
         ("Expire", Command::Expire),
-        ("Claim", Command::Claim { lease: lease("l2", now + 60) }),
+        ("Claim", Command::Claim { lease: lease("l2", now + 60), vacancy: None }),
         ("Complete", Command::Complete { lease_id: "l1".into(), repository: repository() }),
         ("Fail", Command::Fail { lease_id: "l1".into(), failure: failure() }),
         ("ConfirmAvailable", Command::ConfirmAvailable),
+        ("GiveUp", Command::GiveUp),
         ("Retry", Command::Retry { by: admin(), channel: Channel::Api }),
     ]
 }
@@ -80,7 +81,7 @@ fn states() -> Vec<(&'static str, State)> {
     let submit = Command::Submit(Box::new(submission(Environment::Production)));
     let pending = ok(&State::Absent, submit);
     let approved = ok(&pending, approve(lead()));
-    let provisioning = ok(&approved, Command::Claim { lease: lease("l1", 100) });
+    let provisioning = ok(&approved, Command::Claim { lease: lease("l1", 100), vacancy: None });
     let complete = Command::Complete { lease_id: "l1".into(), repository: repository() };
     let fail = Command::Fail { lease_id: "l1".into(), failure: failure() };
     let provisioned = ok(&provisioning, complete);
@@ -104,7 +105,7 @@ fn states() -> Vec<(&'static str, State)> {
     ]
 }
 
-/// The table of the design, with everything that is not in it refused: 10 states by 13 commands.
+/// The table of the design, with everything that is not in it refused: 10 states by 14 commands.
 #[test]
 fn the_transition_table_is_exactly_the_designs() {
     let allowed = [
@@ -120,6 +121,7 @@ fn the_transition_table_is_exactly_the_designs() {
         ("provisioning", "Complete", "provisioned"),
         ("provisioning", "Fail", "failed"),
         ("provisioned", "ConfirmAvailable", "available"),
+        ("provisioned", "GiveUp", "failed"),
         ("pending", "BreakGlass", "approved"),
         ("failed", "Retry", "pending"),
     ];
@@ -151,6 +153,50 @@ fn an_auto_approved_request_is_submitted_and_approved_in_one_step() {
     let State::Submitted(request) = state else { panic!("absent") };
     assert_eq!(request.status(), Status::Approved);
     assert!(request.approvals.is_empty());
+}
+
+#[test]
+fn a_tag_is_waited_for_a_day_and_no_longer() {
+    let day = 86_400;
+    let provisioned = request_in("provisioned");
+    let made = 50;
+    assert_eq!(run(provisioned.clone(), Command::GiveUp, made + day - 1).unwrap_err(), Rejection::NotDue);
+    let State::Submitted(given_up) = run(provisioned, Command::GiveUp, made + day).unwrap() else { panic!("absent") };
+    let Phase::Failed { failure, .. } = &given_up.phase else { panic!("{:?}", given_up.phase) };
+    assert_eq!(failure.kind, FailureKind::TagNotAvailable);
+    assert!(failure.message.contains("its tag latest-dev has not come within 24 hours"), "{}", failure.message);
+    assert!(run(State::Submitted(given_up), Command::Retry { by: admin(), channel: Channel::Api }, day * 2).is_ok());
+}
+
+/// What a command does to the organisation's last places.
+fn place(state: &State, command: Command, now: i64) -> PlaceHold {
+    let State::Submitted(request) = state else { panic!("absent") };
+    let stored = StoredRequest { request: (**request).clone(), head: Head::START };
+    let policy = policy();
+    prepare(Some(&stored), command, &Context { now: at(now), policy: &policy }).unwrap().place
+}
+
+#[test]
+fn a_place_is_taken_with_the_lease_kept_over_a_lapsed_one_and_given_back_with_the_result() {
+    let vacancy = Vacancy { releases: 3, free: 1 };
+    let claim = |id: &str, vacancy| Command::Claim { lease: lease(id, 100), vacancy };
+    let approved = request_in("approved");
+    assert_eq!(place(&approved, claim("l1", None), 10), PlaceHold::Keep);
+    assert_eq!(place(&approved, claim("l1", Some(vacancy)), 10), PlaceHold::Take(vacancy));
+
+    let held = run(approved, claim("l1", Some(vacancy)), 10).unwrap();
+    let taken_over = run(held.clone(), Command::Claim { lease: lease("l2", 300), vacancy: None }, 200).unwrap();
+    for again in [None, Some(vacancy)] {
+        let again = Command::Claim { lease: lease("l2", 300), vacancy: again };
+        assert_eq!(place(&held, again, 200), PlaceHold::Keep);
+    }
+    for (state, id) in [(held, "l1"), (taken_over, "l2")] {
+        let complete = Command::Complete { lease_id: id.into(), repository: repository() };
+        assert_eq!(place(&state, complete, 210), PlaceHold::Release);
+        assert_eq!(place(&state, Command::Fail { lease_id: id.into(), failure: failure() }, 210), PlaceHold::Release);
+    }
+    let without = Command::Complete { lease_id: "l1".into(), repository: repository() };
+    assert_eq!(place(&request_in("provisioning"), without, 20), PlaceHold::Keep);
 }
 
 #[test]
@@ -229,7 +275,7 @@ fn a_quorum_needs_different_humans() {
 #[test]
 fn a_lease_is_exclusive_until_it_lapses_and_is_lost_when_taken_over() {
     let state = request_in("provisioning");
-    let other = Command::Claim { lease: lease("l2", 300) };
+    let other = Command::Claim { lease: lease("l2", 300), vacancy: None };
     assert_eq!(run(state.clone(), other.clone(), 99).unwrap_err(), Rejection::LeaseHeld { until: at(100) });
     let taken = run(state, other, 100).unwrap();
     let late = Command::Complete { lease_id: "l1".into(), repository: repository() };
@@ -388,7 +434,7 @@ fn a_decisions_record_names_the_policy_that_judged_it() {
     let state = under(&policy, request_in("pending"), approve(lead()), 10).unwrap();
     let kind = EventKind::Approved(Approval::ByPerson(request(&state).approvals[0].clone()));
     let submission = &request(&state).submission;
-    let (record, head) = journal::Head::START.append(submission, &Event { at: at(10), kind });
+    let (record, head) = Head::START.append(submission, &Event { at: at(10), kind });
     assert_eq!((record.policy_version.as_str(), submission.policy_version.as_str()), ("2", "1"));
     let (later, _) = head.append(submission, &Event { at: at(20), kind: EventKind::Expired });
     assert_eq!(later.policy_version, "1");
@@ -408,7 +454,7 @@ fn a_delegate_decides_while_the_approver_is_away_and_the_record_names_both() {
     assert_eq!(given.approver.email, "Pia@acme.example");
     assert_eq!(given.on_behalf_of.as_deref(), Some("dana@acme.example"));
     let kind = EventKind::Approved(Approval::ByPerson(given.clone()));
-    let (record, _) = journal::Head::START.append(&request(&state).submission, &Event { at: at(10), kind });
+    let (record, _) = Head::START.append(&request(&state).submission, &Event { at: at(10), kind });
     assert_eq!(record.approver.as_deref(), Some("Pia@acme.example"));
     assert_eq!(record.on_behalf_of.as_deref(), Some("dana@acme.example"));
     let after = 2 * 86_400;
@@ -519,7 +565,7 @@ fn what_the_policy_approved_is_sent_round_again_without_asking_anybody() {
     let submit = Command::Submit(Box::new(submission(Environment::Dev)));
     let steps = [
         submit,
-        Command::Claim { lease: lease("l1", 100) },
+        Command::Claim { lease: lease("l1", 100), vacancy: None },
         Command::Fail { lease_id: "l1".into(), failure: failure() },
         Command::Retry { by: admin(), channel: Channel::Api },
     ];

@@ -370,12 +370,7 @@ impl Explanation {
                 format!("The policy's rule `{rule}` approves this without asking anybody: {}.", self.why())
             }
             Outcome::Review { rule, review } => {
-                let wanted = match review.tier {
-                    ApprovalTier::AutoApprove => "nobody's approval",
-                    ApprovalTier::ManagerApproval => "a manager's approval",
-                    ApprovalTier::SecurityReview => "a security review",
-                };
-                format!("The policy's rule `{rule}` asks for {wanted}: {}.", self.why())
+                format!("The policy's rule `{rule}` asks for {}: {}.", review.tier.asks_for(), self.why())
             }
         };
         sentence.replace(char::is_control, " ")

@@ -59,6 +59,16 @@ impl ApprovalTier {
             Self::SecurityReview => "security-review",
         }
     }
+
+    /// What it asks for, in people's words: completes "the policy's rule asks for …".
+    #[must_use]
+    pub const fn asks_for(self) -> &'static str {
+        match self {
+            Self::AutoApprove => "nobody's approval",
+            Self::ManagerApproval => "a manager's approval",
+            Self::SecurityReview => "a security review",
+        }
+    }
 }
 
 /// A field that a tier may insist on.
@@ -132,7 +142,7 @@ pub struct ReviewTier {
     pub expires_after: Span,
     /// How long a signed link can be used.
     pub links_valid_for: Span,
-    /// Through which channels a decision may come.
+    /// Through which channels a decision may come. The API is always among them.
     pub channels: Vec<Channel>,
 }
 

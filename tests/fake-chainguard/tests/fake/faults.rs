@@ -130,12 +130,52 @@ async fn a_client_that_gives_up_on_a_delayed_call_has_changed_nothing_and_is_cou
 }
 
 #[tokio::test]
+async fn a_client_that_gives_up_on_a_late_answer_has_changed_something() {
+    let running = Running::start(Options::default()).await;
+    running.fake.faults().push(Route::CreateRepo, Fault::AnswerLate(Duration::from_hours(1)), 1);
+    let request = running.request(Method::POST, &format!("/registry/v1/repos/{ORG}")).header(AUTHORIZATION, "Bearer x");
+    let error = request.body(r#"{"name":"web"}"#).timeout(Duration::from_millis(200)).send().await.unwrap_err();
+    assert!(error.is_timeout());
+    assert_eq!((running.fake.repositories().len(), running.creates()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_call_is_settled_once_it_is_done_or_has_begun_to_wait() {
+    let hour = Duration::from_hours(1);
+    for (fault, repositories) in [
+        (None, 1),
+        (Some(Fault::Delay(hour)), 0),
+        (Some(Fault::AnswerLate(hour)), 1),
+        (Some(Fault::DropBefore), 0),
+        (Some(Fault::DropAfter), 1),
+        (Some(Fault::MalformedJson), 1),
+        (Some(Fault::HtmlBadGateway), 0),
+    ] {
+        let running = Running::start(Options::default()).await;
+        if let Some(fault) = fault.clone() {
+            running.fake.faults().push(Route::CreateRepo, fault, 1);
+        }
+        running.get("/registry/v1/repos").await;
+        let request =
+            running.request(Method::POST, &format!("/registry/v1/repos/{ORG}")).header(AUTHORIZATION, "Bearer x");
+        tokio::select! {
+            biased;
+            () = running.fake.until_settled(Route::CreateRepo, 1) => {}
+            answer = request.body(r#"{"name":"web"}"#).send() => panic!("{fault:?}: {answer:?} came before"),
+        }
+        assert_eq!(running.fake.repositories().len(), repositories, "{fault:?}");
+        running.fake.until_settled(Route::ListRepos, 1).await;
+    }
+}
+
+#[tokio::test]
 async fn faults_can_be_set_and_cleared_over_http_without_a_token() {
     let running = Running::start(Options::default()).await;
     let put = |body: serde_json::Value| running.send(running.request(Method::PUT, "/_fake/faults").json(&body));
     let orders = json!([
         {"route": "CreateRepo", "fault": {"kind": "status", "http": 503, "grpcCode": 14, "message": "no"}, "times": 3},
         {"route": "ListRepos", "fault": {"kind": "delay", "milliseconds": 1}, "times": 1},
+        {"route": "ListRepos", "fault": {"kind": "answerLate", "milliseconds": 1}, "times": 1},
         {"route": "ListTags", "fault": {"kind": "htmlBadGateway"}, "times": 1},
         {"route": "ListTags", "fault": {"kind": "dropBefore"}, "times": 1},
         {"route": "ListTags", "fault": {"kind": "dropAfter"}, "times": 1},
@@ -143,7 +183,7 @@ async fn faults_can_be_set_and_cleared_over_http_without_a_token() {
     ]);
     assert_eq!(put(orders.clone()).await.status, 204);
     let state = running.send(running.request(Method::GET, "/_fake/state")).await.json();
-    assert_eq!(state["faults"].as_array().unwrap().len(), 6);
+    assert_eq!(state["faults"].as_array().unwrap().len(), 7);
     assert_eq!(running.create(json!({"name": "web"})).await.error(), (503, 14));
 
     for wrong in
