@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::capacity::RepositoryLimit;
 use domain::catalog::{Catalog, CatalogImage, CatalogTier};
+use domain::entitlement::Coverage;
 use domain::image::RepositoryName;
 use domain::listing::{ListFilter, Page, PageSize};
 use domain::ports::{ListRequests, LoadCatalog};
@@ -51,6 +52,8 @@ pub(crate) struct Listed {
     pub(crate) fips: Fips,
     /// Whether the tag that was asked for is kept up to date.
     pub(crate) tag: TagEvidence,
+    /// Whether the organisation's plan includes it.
+    pub(crate) coverage: Coverage,
     /// What it is called elsewhere.
     pub(crate) aliases: Vec<String>,
 }
@@ -187,6 +190,7 @@ impl Listed {
                 active if active.iter().any(|known| known == tag) => TagEvidence::Active,
                 active => TagEvidence::NotActive(active.to_vec()),
             },
+            coverage: catalog.covers(image),
             aliases: image.aliases.clone(),
         }
     }

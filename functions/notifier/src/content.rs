@@ -254,6 +254,9 @@ fn facts(situation: &Situation<'_>, installation: &Installation) -> Vec<Fact> {
     if let Some(error) = &record.error {
         facts.push(fact("Error", error.kind.as_str()));
     }
+    if situation.occasion == Occasion::Available {
+        facts.push(fact("Available after", span(record.timestamp.since(record.request_id.made_at()))));
+    }
     facts.extend(what_is_open(situation));
     facts
 }

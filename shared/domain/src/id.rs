@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
+use crate::time::Timestamp;
+
 /// The prefix of every request id.
 const REQUEST_PREFIX: &str = "req-";
 
@@ -23,6 +25,14 @@ impl RequestId {
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
+    }
+
+    /// When it was made, by the clock of who made it. Source: RFC 9562, section 5.7: the first 48 bits are
+    /// milliseconds since 1970.
+    #[must_use]
+    pub fn made_at(self) -> Timestamp {
+        let millis = i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(millis)
     }
 }
 
@@ -105,6 +115,12 @@ impl<'de> Deserialize<'de> for EventId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_says_when_it_was_made() {
+        let id: RequestId = "req-01936f5e-7a2b-7c3d-8e4f-5a6b7c8d9e0f".parse().unwrap();
+        assert_eq!(id.made_at().to_string(), "2024-11-27T20:44:42.923Z");
+    }
 
     #[test]
     fn ids_have_one_spelling() {

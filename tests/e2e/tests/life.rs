@@ -31,6 +31,7 @@ async fn a_request_for_dev_goes_to_available_by_itself() {
     let request = world.client.until_status(&id, "available", &jane).await;
     assert_eq!(request["pullCommand"], "docker pull cgr.dev/acme/python:latest-dev");
     assert_eq!(request["requester"], "jane@acme.example");
+    assert!(request["secondsToAvailability"].is_u64(), "{request}");
 
     let events = world.client.get(&format!("/request/{id}/events"), &jane).await;
     assert_eq!(events.body["chainIntact"], true);
@@ -50,8 +51,9 @@ async fn a_request_for_dev_goes_to_available_by_itself() {
 
     let mails = until("Jane is told the pull line", || async {
         let mails = world.client.outbox().await;
-        let pull = "docker pull cgr.dev/acme/python:latest-dev";
-        mails.iter().any(|mail| mail["text"].as_str().unwrap().contains(pull)).then_some(mails)
+        let says = ["docker pull cgr.dev/acme/python:latest-dev", "Available after"];
+        let told = |mail: &Value| says.iter().all(|part| mail["text"].as_str().unwrap().contains(part));
+        mails.iter().any(told).then_some(mails)
     })
     .await;
     assert!(mails.iter().all(|mail| mail["eventId"].as_str().unwrap().starts_with("req-")), "{mails:#?}");

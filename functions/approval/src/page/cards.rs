@@ -1,6 +1,7 @@
 //! Evidence, in words.
 
 use domain::catalog::CatalogTier;
+use domain::entitlement::Coverage;
 use domain::image::RepositoryName;
 use domain::request::{Status, Submission};
 use domain::time::Timestamp;
@@ -147,6 +148,18 @@ fn listed_findings(listed: &Listed, submission: &Submission) -> Vec<Finding> {
         }
         TagEvidence::NotSaid => {
             Finding::new(Weight::Unknown, Sentence::of("The catalog does not say which tags are active."))
+        }
+    });
+    findings.push(match listed.coverage {
+        Coverage::Included => Finding::new(Weight::Fine, Sentence::of("Your plan includes it.")),
+        Coverage::Room => {
+            Finding::new(Weight::Notable, Sentence::of("Your plan does not include it yet, and has room for it."))
+        }
+        Coverage::NotIncluded => {
+            Finding::new(Weight::Notable, Sentence::of("Your plan does not include it. Adding it would fail."))
+        }
+        Coverage::NotKnown => {
+            Finding::new(Weight::Unknown, Sentence::of("Whether your plan includes it is not known here."))
         }
     });
     if !listed.aliases.is_empty() {

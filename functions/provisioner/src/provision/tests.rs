@@ -188,7 +188,6 @@ impl World {
         provision(self, chainguard, self, self, &terms, Detail::announcing(record)).await
     }
 
-
     /// The request's status and how many repositories were made.
     fn outcome(&self) -> (Status, usize) {
         let status = self.requests.lock().unwrap()[&self.request_id()].request.status();
