@@ -5,7 +5,7 @@ use domain::capacity::{Capacity, RepositoryLimit, Vacancy};
 use domain::catalog::Catalog;
 use domain::entitlement::Coverage;
 use domain::ports::{
-    CountRepositories, FindRepository, LoadCatalog, PortError, ReadEntitlement, ReadPlaces, Repository, StoredRequest,
+    CountRepositories, FindRepository, LoadCatalog, PortError, ReadEntitlement, ReadPlaces, StoredRequest,
 };
 use domain::registry::Repositories;
 use domain::request::{Failure, Phase, Submission};
@@ -13,6 +13,7 @@ use domain::time::Timestamp;
 use lambda::catalog::CatalogCache;
 
 use crate::failure;
+use crate::provision::find_in_a_moment;
 
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ where
         return Ok(Admission::Add(None));
     }
     // Whoever held the lease before may have added the repository, and then nothing is to be admitted any more.
-    if matches!(request.phase, Phase::Provisioning { .. }) && is_there(chainguard, submission).await {
+    if matches!(request.phase, Phase::Provisioning { .. }) && find_in_a_moment(chainguard, submission).await.is_some() {
         return Ok(Admission::Add(None));
     }
     let catalog = catalog.get(store, now).await.ok();
@@ -77,11 +78,6 @@ where
             Err(error) => Admission::Refuse(failure::of(&error)),
         },
     })
-}
-
-async fn is_there<G: FindRepository>(chainguard: &G, submission: &Submission) -> bool {
-    let found = chainguard.find_repository(submission.repository_name()).await;
-    found.ok().flatten().as_ref().and_then(Repository::made_for) == Some(submission.id)
 }
 
 /// Why the image cannot be had any more, if that is so.

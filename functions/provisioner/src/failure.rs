@@ -14,7 +14,32 @@ fn failure(kind: FailureKind, message: String, remedy: &str) -> Failure {
     Failure { kind, message, remedy: remedy.to_owned() }
 }
 
-/// The failure that an error means.
+/// The failure that an error means when the repository was to be added: a quota is that of repositories, and what was not
+/// answered may have been done.
+#[must_use]
+pub fn of_creation(error: &ChainguardError) -> Failure {
+    let of_any_call = of(error);
+    match error {
+        ChainguardError::QuotaExceeded(_) => failure(
+            FailureKind::OrganizationLimitReached,
+            of_any_call.message,
+            "Repositories that nobody uses have to be removed, or the limit raised with Chainguard. An administrator can then retry the request.",
+        ),
+        ChainguardError::Unavailable(_) => failure(
+            of_any_call.kind,
+            of_any_call.message,
+            "Chainguard did not answer, several times over. An administrator can retry the request once it does; if the repository was added all the same, the retry takes it over.",
+        ),
+        ChainguardError::Unauthenticated(_)
+        | ChainguardError::Credential(_)
+        | ChainguardError::Denied(_)
+        | ChainguardError::NotFound(_)
+        | ChainguardError::AlreadyExists(_)
+        | ChainguardError::Refused(_) => of_any_call,
+    }
+}
+
+/// The failure that an error of any other call means.
 #[must_use]
 pub fn of(error: &ChainguardError) -> Failure {
     let message: String = error.to_string().chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
@@ -32,12 +57,12 @@ pub fn of(error: &ChainguardError) -> Failure {
         ChainguardError::Denied(_) => failure(
             FailureKind::PermissionDenied,
             message,
-            "An administrator has to give the Chainguard identity the capabilities that docs/chainguard-setup.md lists, and can then retry the request.",
+            "An administrator has to see that the Chainguard identity has the capabilities that docs/chainguard-setup.md lists and that the plan includes the image, and can then retry the request.",
         ),
         ChainguardError::QuotaExceeded(_) => failure(
-            FailureKind::OrganizationLimitReached,
+            FailureKind::ChainguardUnavailable,
             message,
-            "Repositories that nobody uses have to be removed, or the limit raised with Chainguard. An administrator can then retry the request.",
+            "Chainguard answers no more questions for the moment. An administrator can retry the request later.",
         ),
         ChainguardError::NotFound(_) => failure(
             FailureKind::ImageNotInCatalog,
@@ -64,6 +89,16 @@ pub fn duplicate(name: &RepositoryName) -> Failure {
         FailureKind::DuplicateImage,
         format!("The organisation has a repository {name} that was not added by this request."),
         "Use the repository that exists, or ask under another name with customName.",
+    )
+}
+
+/// A repository of that name exists, and is not in any list.
+#[must_use]
+pub fn exists_unseen(name: &RepositoryName) -> Failure {
+    failure(
+        FailureKind::DuplicateImage,
+        format!("Chainguard says that there is a repository {name}, and does not show it."),
+        "An administrator can retry the request in some minutes: if the repository was added for it, the retry takes it over. Otherwise ask under another name with customName.",
     )
 }
 

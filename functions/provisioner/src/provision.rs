@@ -32,6 +32,9 @@ const LEASE: Duration = Duration::from_secs(75);
 /// Kept of an invocation for saying how it went: longer than an operation of the store may take (10 s).
 const FOR_THE_COMMIT: Duration = Duration::from_secs(12);
 
+/// Longer than one call to Chainguard takes, and too short for another one that is as slow.
+const ONE_CALL: Duration = Duration::from_millis(5_500);
+
 /// A request is not taken up with less than this left for Chainguard: one call takes up to five seconds.
 const WORTH_A_TRY: Duration = Duration::from_secs(6);
 
@@ -111,7 +114,7 @@ where
     let Some(claimed) = claim(store, chainguard, clock, ids, terms, time, id).await? else { return Ok(()) };
     let outcome = match claimed.refused {
         Some(failure) => Err(failure),
-        None => time.limit(add(chainguard, &claimed.stored.request.submission)).await,
+        None => time.limit(add(chainguard, time, &claimed.stored.request.submission)).await,
     };
     if let Err(failure) = &outcome
         && is_for_lack_of_time(failure, time)
@@ -222,7 +225,11 @@ async fn wait_for_a_place(pause: &mut Duration, time: TimeForChainguard, id: Req
 }
 
 /// Creates the repository, or finds that it was created for this request before.
-async fn add<G>(chainguard: &G, submission: &Submission) -> Result<(Repository, ProvisioningOutcome), Failure>
+async fn add<G>(
+    chainguard: &G,
+    time: TimeForChainguard,
+    submission: &Submission,
+) -> Result<(Repository, ProvisioningOutcome), Failure>
 where
     G: CreateRepository + FindRepository + ReadEntitlement + Sync,
 {
@@ -239,16 +246,35 @@ where
             }
             Ok(Some(found)) if found.description == description => Ok((found, ProvisioningOutcome::Adopted)),
             Ok(Some(_)) => Err(failure::duplicate(name)),
-            // It is there and cannot be seen: another kind of thing of that name, or deleted in this moment.
-            Ok(None) => Err(failure::duplicate(name)),
+            // It is there and cannot be seen: a list that lags behind, another kind of thing, deleted in this moment.
+            Ok(None) => Err(failure::exists_unseen(name)),
             Err(error) => Err(failure::of(&error)),
         },
+        // Chainguard may have added it without being able to say so.
+        ChainguardError::Unavailable(message) if time.has(WORTH_A_TRY) => {
+            match find_in_a_moment(chainguard, submission).await {
+                Some(found) => Ok((found, ProvisioningOutcome::Adopted)),
+                None => Err(failure::of_creation(&ChainguardError::Unavailable(message))),
+            }
+        }
         ChainguardError::Denied(message) => match chainguard.read_entitlement().await {
             Ok(entitlement) => Err(failure::denied(&message, submission, &entitlement)),
             Err(_) => Err(failure::of(&ChainguardError::Denied(message))),
         },
-        error => Err(failure::of(&error)),
+        error => Err(failure::of_creation(&error)),
     }
+}
+
+/// The repository, if it is there, was made for this request and will have tags. Not for long: whoever asks has called
+/// often enough, or is going to.
+pub(crate) async fn find_in_a_moment<G>(chainguard: &G, submission: &Submission) -> Option<Repository>
+where
+    G: FindRepository,
+{
+    let end = Instant::now() + ONE_CALL;
+    let found = chainguard::with_deadline(end, chainguard.find_repository(submission.repository_name())).await;
+    let found = found.ok().flatten()?;
+    (found.made_for() == Some(submission.id) && !found.source.is_empty()).then_some(found)
 }
 
 #[cfg(test)]

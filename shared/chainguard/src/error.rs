@@ -65,7 +65,10 @@ impl Status {
 fn classify_http(http: StatusCode, text: String) -> ChainguardError {
     match http {
         StatusCode::UNAUTHORIZED => ChainguardError::Unauthenticated(text),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => ChainguardError::Unavailable(text),
+        // 409 is both "exists already" and "aborted"; without the body, nobody can tell which.
+        StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => {
+            ChainguardError::Unavailable(text)
+        }
         _ if http.is_server_error() => ChainguardError::Unavailable(text),
         _ => ChainguardError::Refused(text),
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    fake::Inner,
+    fake::{Inner, issuer_key},
     repos::SYNC_LIFETIME,
     repository::Repository,
     status::Status,
@@ -248,7 +248,7 @@ fn token(
         "exp": after(signed_at, TOKEN_LIFETIME).as_second(),
         "webhook": {"digest": format!("sha256:{}", hex(&Sha256::digest(body.as_bytes())))},
     });
-    let key = if forgery == Some(Forgery::Signature) { fake.foreign_key()? } else { fake.issuer_key()? };
+    let key = if forgery == Some(Forgery::Signature) { fake.foreign_key()? } else { issuer_key()? };
     key.sign(&claims).map_err(Status::internal)
 }
 

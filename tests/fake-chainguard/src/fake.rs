@@ -68,7 +68,6 @@ pub(crate) struct Inner {
     calls: Calls,
     /// Where the fake is served.
     address: OnceLock<String>,
-    issuer_key: LazyKey,
     /// A key that looks like the issuer's and is not.
     foreign_key: LazyKey,
     aws_key: LazyKey,
@@ -76,6 +75,10 @@ pub(crate) struct Inner {
 
 /// Made when it is first needed: most tests need none, and an RSA key takes a while.
 type LazyKey = OnceLock<Result<SigningKey, KeyError>>;
+
+/// The issuer's key, of all fakes of a process: a test that needs hundreds of fakes has not the time for hundreds of keys.
+/// What a fake's token is good for is decided by what that fake remembers.
+static ISSUER_KEY: LazyKey = OnceLock::new();
 
 /// An event was not delivered to anybody.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,10 +99,6 @@ impl Inner {
     /// Whether `address` is the issuer's, its real one included.
     pub(crate) fn is_issuer(&self, address: &str) -> bool {
         address == ISSUER || address == self.issuer()
-    }
-
-    pub(crate) fn issuer_key(&self) -> Result<&SigningKey, Status> {
-        lazy(&self.issuer_key, || SigningKey::rs256("fake"))
     }
 
     pub(crate) fn foreign_key(&self) -> Result<&SigningKey, Status> {
@@ -125,6 +124,11 @@ impl Inner {
             Some(_) | None => Ok(grant),
         }
     }
+}
+
+/// The key that the issuer signs with.
+pub(crate) fn issuer_key() -> Result<&'static SigningKey, Status> {
+    lazy(&ISSUER_KEY, || SigningKey::rs256("fake"))
 }
 
 fn lazy(key: &LazyKey, make: impl FnOnce() -> Result<SigningKey, KeyError>) -> Result<&SigningKey, Status> {
@@ -154,7 +158,6 @@ impl FakeChainguard {
             faults: Faults::default(),
             calls: Calls::default(),
             address: OnceLock::new(),
-            issuer_key: OnceLock::new(),
             foreign_key: OnceLock::new(),
             aws_key: OnceLock::new(),
         };
@@ -330,7 +333,7 @@ fn call(fake: &Inner, matched: &Matched, parts: &Parts, body: &[u8]) -> Result<R
         Route::Ping => Ok(sts::ping()),
         Route::StsExchange => sts::exchange(fake, &parts.headers, query, body),
         Route::OpenIdConfiguration => sts::configuration(fake),
-        Route::Jwks => sts::jwks(fake),
+        Route::Jwks => sts::jwks(),
         Route::GraphqlCatalog => Ok(graphql::query(fake, &parts.headers, body)),
         Route::AuthOk => grant().map(|grant| sts::who_am_i(fake, &grant)),
         Route::CreateRepo => may("repo.create").and_then(|()| repos::create(fake, parameter, &query, body)),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     capabilities::{self, narrowed},
-    fake::Inner,
+    fake::{Inner, issuer_key},
     groups::group_json,
     identities::assume,
     query::Query,
@@ -41,7 +41,7 @@ pub(crate) fn exchange(fake: &Inner, headers: &HeaderMap, query: Query, body: &[
         group: fake.options.organization_id.clone(),
         capabilities: narrowed(granted, &parameters.list("cap")),
     };
-    let (token, expiry) = fake.tokens.issue(fake.issuer_key()?, wanted, now())?;
+    let (token, expiry) = fake.tokens.issue(issuer_key()?, wanted, now())?;
     // Refresh tokens do not go with assumable identities (FACTS §4.2).
     Ok(Json(json!({"token": token, "refreshToken": "", "expiry": WireTime(expiry)})).into_response())
 }
@@ -64,7 +64,7 @@ pub(crate) fn configuration(fake: &Inner) -> Result<Response, Status> {
     Ok(Json(json!({
         "issuer": issuer,
         "jwks_uri": format!("{issuer}{JWKS_PATH}"),
-        "id_token_signing_alg_values_supported": [fake.issuer_key()?.algorithm_name()],
+        "id_token_signing_alg_values_supported": [issuer_key()?.algorithm_name()],
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
     }))
@@ -72,8 +72,8 @@ pub(crate) fn configuration(fake: &Inner) -> Result<Response, Status> {
 }
 
 /// The issuer's public keys.
-pub(crate) fn jwks(fake: &Inner) -> Result<Response, Status> {
-    Ok(Json(fake.issuer_key()?.jwks()).into_response())
+pub(crate) fn jwks() -> Result<Response, Status> {
+    Ok(Json(issuer_key()?.jwks()).into_response())
 }
 
 /// Who the token says the caller is.

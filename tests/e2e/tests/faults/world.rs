@@ -51,7 +51,7 @@ pub(crate) const IMAGE_NOT_INCLUDED: &str = "python-fips";
 /// The longest wait for an answer where none is to be missed: a machine that is busy is no fault.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest wait for an answer where one is to be missed.
-const IMPATIENCE: Duration = Duration::from_secs(1);
+const IMPATIENCE: Duration = Duration::from_millis(1_500);
 /// Between the attempts at a call: the real ones are 1 s, 2 s and 4 s.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -160,17 +160,7 @@ impl World {
 
     /// What the requester is told, if the request failed.
     pub(crate) async fn failure(&self, id: RequestId) -> Option<Failure> {
-        match self.load(id).await.request.phase {
-            Phase::Failed { failure, .. } => Some(failure),
-            Phase::Pending { .. }
-            | Phase::Approved { .. }
-            | Phase::Provisioning { .. }
-            | Phase::Provisioned { .. }
-            | Phase::Available { .. }
-            | Phase::Rejected { .. }
-            | Phase::Cancelled { .. }
-            | Phase::Expired { .. } => None,
-        }
+        failure(self.load(id).await)
     }
 
     /// The types of a request's records, whose chain is intact and ends where the request says.
@@ -186,6 +176,21 @@ impl World {
         let report = sweep(&self.store, &bus, &NoTags, &Unmeasured, self, &self.policy).await.unwrap();
         assert_eq!(report.failed, 0);
         bus.0.into_inner().unwrap()
+    }
+}
+
+/// What the requester is told, if the request failed.
+pub(crate) fn failure(stored: StoredRequest) -> Option<Failure> {
+    match stored.request.phase {
+        Phase::Failed { failure, .. } => Some(failure),
+        Phase::Pending { .. }
+        | Phase::Approved { .. }
+        | Phase::Provisioning { .. }
+        | Phase::Provisioned { .. }
+        | Phase::Available { .. }
+        | Phase::Rejected { .. }
+        | Phase::Cancelled { .. }
+        | Phase::Expired { .. } => None,
     }
 }
 
@@ -276,9 +281,8 @@ impl Process {
             Patience::Short => world.impatient.clone(),
             Patience::Long => world.patient.clone(),
         };
-        let chainguard =
-            Chainguard::new(http, endpoints, "acme".parse().unwrap(), Upstream, "chainguard".to_owned())
-                .with_backoff(Backoff::new([PAUSE; 3]));
+        let chainguard = Chainguard::new(http, endpoints, "acme".parse().unwrap(), Upstream, "chainguard".to_owned())
+            .with_backoff(Backoff::new([PAUSE; 3]));
         Self { chainguard, catalog: CatalogCache::default(), serving }
     }
 
