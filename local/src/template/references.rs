@@ -124,6 +124,12 @@ impl Check<'_> {
         if is_pseudo || self.template.parameters.contains_key(name) {
             return;
         }
+        // How SAM has the stage named that it makes for an API.
+        if let Some((resource, "Stage")) = name.split_once('.')
+            && self.is_resource(resource)
+        {
+            return;
+        }
         if self.in_conditions {
             self.unknown(path, "parameter", name);
         } else if !self.is_resource(name) {

@@ -31,7 +31,8 @@ pub(super) fn read(root: &Value, lines: Lines) -> Result<Template, TemplateError
                 transform = Some(section);
                 Ok(())
             }
-            "Description" | "Metadata" | "Outputs" => Ok(()),
+            // Rules say which parameters go together, which somebody who deploys has to be told.
+            "Description" | "Metadata" | "Outputs" | "Rules" => Ok(()),
             "Parameters" => objects(&template, name, section).map(|read| template.parameters = read),
             "Globals" => objects(&template, name, section).map(|read| template.globals = read),
             "Mappings" => object(&template, name, section).map(|_| template.mappings = section.clone()),

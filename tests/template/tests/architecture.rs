@@ -103,7 +103,8 @@ fn may_use(folder: &str, other: &str) -> bool {
 /// What of the workspace a crate's tests may use besides.
 fn tests_may_use(folder: &str, other: &str) -> bool {
     let helps_tests = ["tests/captured-log", "tests/fake-chainguard"].contains(&other);
-    helps_tests && folder != "shared/domain" || may_use(folder, other)
+    let is_served = folder.starts_with("clients/") && other == "local";
+    helps_tests && folder != "shared/domain" || is_served || may_use(folder, other)
 }
 
 #[test]

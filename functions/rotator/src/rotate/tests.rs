@@ -309,12 +309,12 @@ async fn what_is_not_being_rotated_is_left_alone() {
 
 #[tokio::test]
 async fn steps_out_of_order_change_nothing() {
-    for step in [Step::TestSecret, Step::FinishSecret] {
-        let world = World::with_link_keys();
-        world.begin("v1");
-        assert!(matches!(world.step(step, "v1").await, Err(RotationError::Empty("pending"))), "{step:?}");
-        assert_eq!(world.current_version(), "v0");
-    }
+    let world = World::with_link_keys();
+    world.begin("v1");
+    // Switching rotation on may have Secrets Manager try this one on a version without a text.
+    world.step(Step::TestSecret, "v1").await.unwrap();
+    assert!(matches!(world.step(Step::FinishSecret, "v1").await, Err(RotationError::Empty("pending"))));
+    assert_eq!(world.current_version(), "v0");
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ fn resources_without_meaning_are_reported_with_their_reason() {
 fn sections_attributes_and_transforms_that_are_not_read_are_refused() {
     let queue = "Resources:\n  Queue: {Type: AWS::SQS::Queue}\n";
     let cases = [
-        (format!("Rules: {{}}\n{queue}"), "Rules (line"),
+        (format!("Hooks: {{}}\n{queue}"), "Hooks (line"),
         (format!("Globals: {{Api: {{Name: x}}}}\n{queue}"), "Globals.Api (line"),
         (format!("Globals: {{Function: {{Role: x}}}}\n{queue}"), "Globals.Function.Role (line"),
         (

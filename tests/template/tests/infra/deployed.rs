@@ -14,6 +14,8 @@ pub(crate) const ROOT: &str = "../..";
 /// `infra/template.yaml`.
 pub(crate) struct Deployed {
     /// As written, with intrinsic functions in their long form.
+    pub(crate) written: Value,
+    /// The same, and of each `Fn::If` what counts for `system`.
     pub(crate) raw: Value,
     /// As the embedded runtime understands it, with a value for the parameters that have no default and none else.
     pub(crate) system: System,
@@ -28,7 +30,47 @@ pub(crate) fn deployed() -> Deployed {
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let template = Template::parse(&text).unwrap_or_else(|error| panic!("infra/template.yaml: {error}"));
     let system = template.resolve(&parameters).unwrap_or_else(|error| panic!("infra/template.yaml: {error}"));
-    Deployed { raw: yaml::parse(&text), system }
+    let written = yaml::parse(&text);
+    let raw = settled(&written, &written);
+    Deployed { written, raw, system }
+}
+
+/// `value` without its `Fn::If`s: each is what its condition makes of it while the parameters have their defaults.
+fn settled(template: &Value, value: &Value) -> Value {
+    let is_nothing = |value: &Value| value["Ref"] == "AWS::NoValue";
+    match value {
+        Value::Object(members) => match &members.get("Fn::If").and_then(Value::as_array).map(Vec::as_slice) {
+            Some([condition, yes, no]) => {
+                let holds = holds(template, &template["Conditions"][condition.as_str().unwrap()]);
+                settled(template, if holds { yes } else { no })
+            }
+            _ => {
+                let members = members.iter().map(|(name, member)| (name.clone(), settled(template, member)));
+                Value::Object(members.filter(|(_, member)| !is_nothing(member)).collect())
+            }
+        },
+        Value::Array(elements) => {
+            elements.iter().map(|element| settled(template, element)).filter(|element| !is_nothing(element)).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Whether a condition holds while the parameters have their defaults.
+fn holds(template: &Value, condition: &Value) -> bool {
+    let text = |value: &Value| match value["Ref"].as_str() {
+        Some(parameter) => template["Parameters"][parameter]["Default"].clone(),
+        None => value.clone(),
+    };
+    let (function, arguments) = condition.as_object().and_then(|call| call.iter().next()).unwrap();
+    match (function.as_str(), arguments) {
+        ("Condition", Value::String(name)) => holds(template, &template["Conditions"][name]),
+        ("Fn::Equals", Value::Array(sides)) => text(&sides[0]) == text(&sides[1]),
+        ("Fn::Not", Value::Array(of)) => !holds(template, &of[0]),
+        ("Fn::Or", Value::Array(any)) => any.iter().any(|one| holds(template, one)),
+        ("Fn::And", Value::Array(all)) => all.iter().all(|one| holds(template, one)),
+        _ => panic!("not a condition: {condition}"),
+    }
 }
 
 /// The text of a file.

@@ -116,9 +116,10 @@ fn a_function_has_the_variables_that_it_reads_and_none_is_spare() {
     let reads = read_by_functions(functions.keys().map(|&name| name.to_owned()));
     let global = &deployed.raw["Globals"]["Function"]["Environment"]["Variables"];
     let mut problems = Vec::new();
-    for (id, resource) in deployed.of_type("AWS::Serverless::Function") {
+    for (id, _) in deployed.of_type("AWS::Serverless::Function") {
         let name = deployed.crate_of(id);
-        let own = &resource["Properties"]["Environment"]["Variables"];
+        // Also those that it is given in some deployments only.
+        let own = &deployed.written["Resources"][id]["Properties"]["Environment"]["Variables"];
         let given: BTreeSet<&str> = [global, own]
             .into_iter()
             .filter_map(|of| of.as_object())
