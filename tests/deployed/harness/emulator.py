@@ -155,6 +155,21 @@ def schedule_create(original, logical_id, properties, stack):
     return original(logical_id, properties, stack)
 
 
+# ---- how another version takes over
+
+@handles("AWS::CodeDeploy::Application", "create")
+@handles("AWS::CodeDeploy::DeploymentGroup", "create")
+def code_deploy_create(original, logical_id, properties, stack):
+    """CodeDeploy shifts an alias from one version to the next. The first deployment has nothing to shift from."""
+    return f"{stack}-{logical_id}", {}
+
+
+@handles("AWS::CodeDeploy::Application", "delete")
+@handles("AWS::CodeDeploy::DeploymentGroup", "delete")
+def code_deploy_delete(original, *_):
+    """Nothing was made."""
+
+
 # ---- Lambda's runtime
 
 # The runtime API answers in small writes, which Nagle's algorithm would hold back for 40 ms each.
