@@ -139,10 +139,13 @@ where
         Step::CreateSecret => create(secrets, chainguard, metrics, clock, id, version).await?,
         Step::SetSecret => {}
         // A schedule that does not rotate at once has this step tried out on a version that may hold nothing.
-        Step::TestSecret => match secrets.read_secret_version(id, SecretVersion::Pending(version)).await? {
-            Some(pending) => test(&pending, chainguard, clock.now()).await?,
-            None => tracing::info!(function = Rotator::NAME, secret = id, version, "there is nothing to test"),
-        },
+        Step::TestSecret => {
+            if let Some(pending) = secrets.read_secret_version(id, SecretVersion::Pending(version)).await? {
+                test(&pending, chainguard, clock.now()).await?;
+            } else {
+                tracing::info!(function = Rotator::NAME, secret = id, version, "there is nothing to test");
+            }
+        }
         Step::FinishSecret => finish(secrets, &versions, id, version).await?,
     }
     tracing::info!(function = Rotator::NAME, secret = id, version, ?step, "did {step:?}");

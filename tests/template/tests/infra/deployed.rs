@@ -39,16 +39,14 @@ pub(crate) fn deployed() -> Deployed {
 fn settled(template: &Value, value: &Value) -> Value {
     let is_nothing = |value: &Value| value["Ref"] == "AWS::NoValue";
     match value {
-        Value::Object(members) => match &members.get("Fn::If").and_then(Value::as_array).map(Vec::as_slice) {
-            Some([condition, yes, no]) => {
+        Value::Object(members) => {
+            if let Some([condition, yes, no]) = members.get("Fn::If").and_then(Value::as_array).map(Vec::as_slice) {
                 let holds = holds(template, &template["Conditions"][condition.as_str().unwrap()]);
-                settled(template, if holds { yes } else { no })
+                return settled(template, if holds { yes } else { no });
             }
-            _ => {
-                let members = members.iter().map(|(name, member)| (name.clone(), settled(template, member)));
-                Value::Object(members.filter(|(_, member)| !is_nothing(member)).collect())
-            }
-        },
+            let members = members.iter().map(|(name, member)| (name.clone(), settled(template, member)));
+            Value::Object(members.filter(|(_, member)| !is_nothing(member)).collect())
+        }
         Value::Array(elements) => {
             elements.iter().map(|element| settled(template, element)).filter(|element| !is_nothing(element)).collect()
         }
